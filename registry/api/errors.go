@@ -1,0 +1,98 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"vitrine/storage"
+	"vitrine/storage/oci"
+)
+
+// Errors of the protocol itself; those of the content are in storage and oci.
+var (
+	ErrManifestBlobUnknown = errors.New("manifest references content that is not in the repository")
+	ErrSize                = errors.New("length does not match the content")
+	ErrRange               = errors.New("invalid range")
+	ErrQuery               = errors.New("invalid query parameter")
+	ErrTooLarge            = errors.New("too large")
+	ErrMethod              = errors.New("method not allowed")
+	ErrBody                = errors.New("the request's body did not arrive")
+	ErrTooManyTags         = errors.New("too many tags")
+)
+
+// errorTable gives each error its code (distribution-spec, "Error Codes") and status. The server reads it from left to right, the client
+// from right to left. The first row that fits counts: an error that wraps two others is named by the earlier.
+var errorTable = []struct {
+	err    error
+	code   string
+	status int
+}{
+	{storage.ErrNoIdentity, "UNAUTHORIZED", http.StatusUnauthorized},
+	{storage.ErrDenied, "DENIED", http.StatusForbidden},
+	{storage.ErrTooMany, "TOOMANYREQUESTS", http.StatusTooManyRequests},
+	{storage.ErrNoSpace, "UNKNOWN", http.StatusInsufficientStorage},
+	{ErrManifestBlobUnknown, "MANIFEST_BLOB_UNKNOWN", http.StatusBadRequest},
+	{oci.ErrManifest, "MANIFEST_INVALID", http.StatusBadRequest},
+	{storage.ErrBlobUnknown, "BLOB_UNKNOWN", http.StatusNotFound},
+	{storage.ErrManifestUnknown, "MANIFEST_UNKNOWN", http.StatusNotFound},
+	{storage.ErrRepoUnknown, "NAME_UNKNOWN", http.StatusNotFound},
+	{storage.ErrUploadUnknown, "BLOB_UPLOAD_UNKNOWN", http.StatusNotFound},
+	{storage.ErrDigestMismatch, "DIGEST_INVALID", http.StatusBadRequest},
+	{storage.ErrOffset, "BLOB_UPLOAD_INVALID", http.StatusRequestedRangeNotSatisfiable},
+	{storage.ErrTagMatch, "DENIED", http.StatusPreconditionFailed},
+	{storage.ErrUnsupported, "UNSUPPORTED", http.StatusMethodNotAllowed},
+	{ErrMethod, "UNSUPPORTED", http.StatusMethodNotAllowed},
+	{oci.ErrName, "NAME_INVALID", http.StatusBadRequest},
+	{oci.ErrDigest, "DIGEST_INVALID", http.StatusBadRequest},
+	{oci.ErrTag, "MANIFEST_INVALID", http.StatusBadRequest},
+	{ErrSize, "SIZE_INVALID", http.StatusBadRequest},
+	{ErrRange, "BLOB_UPLOAD_INVALID", http.StatusRequestedRangeNotSatisfiable},
+	{ErrBody, "BLOB_UPLOAD_INVALID", http.StatusBadRequest},
+	{ErrTooLarge, "SIZE_INVALID", http.StatusRequestEntityTooLarge},
+	{ErrTooManyTags, "UNSUPPORTED", http.StatusRequestURITooLong},
+	{ErrQuery, "UNSUPPORTED", http.StatusBadRequest},
+	{ErrNoRoute, "UNSUPPORTED", http.StatusNotFound},
+}
+
+// Lookup returns the code and the status of err; "UNKNOWN" and 500 for one that is not in the table, whose text is
+// for the log and not for the client.
+func Lookup(err error) (code string, status int) {
+	for _, row := range errorTable {
+		if errors.Is(err, row.err) {
+			return row.code, row.status
+		}
+	}
+	return "UNKNOWN", http.StatusInternalServerError
+}
+
+// ErrorBody is the JSON of an answer that failed.
+type ErrorBody struct {
+	Errors []Error `json:"errors"`
+}
+
+// Error is one entry of an ErrorBody. Code is one of the spec's; Detail is any JSON.
+type Error struct {
+	Code    string `json:"code"`
+	Message string `json:"message,omitempty"`
+	Detail  any    `json:"detail,omitempty"`
+}
+
+// WriteError answers with the status and the JSON of err and returns the status. A HEAD gets the headers only, which net/http sees to.
+func WriteError(w http.ResponseWriter, err error) int {
+	code, status := Lookup(err)
+	msg := err.Error()
+	if status == http.StatusInternalServerError {
+		msg = "internal error"
+	}
+	body, _ := json.Marshal(ErrorBody{[]Error{{Code: code, Message: msg}}}) // strings always marshal
+	h := w.Header()
+	for _, k := range []string{"Etag", "Cache-Control", "Content-Range", "Content-Length"} { // of the answer that it was going to be
+		h.Del(k)
+	}
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	w.Write(body)
+	return status
+}

@@ -1,0 +1,85 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+
+	"github.com/opencontainers/go-digest"
+
+	"vitrine/storage/oci"
+)
+
+// ParseManifest makes a Manifest of what a client pushed: raw under the name contentType ("" if it had none). want is the
+// digest that the client named, "" for the sha256 of raw. The error wraps oci.ErrManifest or ErrDigestMismatch.
+func ParseManifest(contentType string, raw []byte, want digest.Digest) (Manifest, *oci.Contents, error) {
+	c, err := oci.ParseManifest(contentType, raw)
+	if err != nil {
+		return Manifest{}, nil, err
+	}
+	alg := digest.SHA256
+	if want != "" {
+		alg = want.Algorithm()
+	}
+	d := alg.FromBytes(raw)
+	if want != "" && d != want {
+		return Manifest{}, nil, fmt.Errorf("%w: want %s, the content has %s", ErrDigestMismatch, want, d)
+	}
+	return Manifest{
+		Descriptor: oci.Descriptor{
+			MediaType: c.MediaType, Digest: d, Size: int64(len(raw)), ArtifactType: c.ArtifactType, Annotations: c.Annotations,
+		},
+		Subject: c.SubjectDigest(),
+		Raw:     raw,
+	}, c, nil
+}
+
+// PutBlob stores what r holds as the blob d of repo, as a fresh upload.
+func PutBlob(ctx context.Context, s UploadManager, repo oci.Name, d digest.Digest, r io.Reader) (err error) {
+	u, err := s.StartUpload(ctx, repo, d.Algorithm())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, u.Cancel(ctx)) }()
+	if _, err := u.Append(ctx, 0, r); err != nil {
+		return err
+	}
+	return u.Commit(ctx, d)
+}
+
+// ReadBlob returns a whole blob of at most limit bytes.
+func ReadBlob(ctx context.Context, s BlobReader, repo oci.Name, d digest.Digest, limit int64) ([]byte, error) {
+	b, err := s.OpenBlob(ctx, repo, d)
+	if err != nil {
+		return nil, err
+	}
+	defer b.Close()
+	if b.Size() > limit {
+		return nil, fmt.Errorf("%s in %s has %d bytes, more than %d", d, repo, b.Size(), limit)
+	}
+	buf := make([]byte, b.Size())
+	_, err = io.ReadFull(b, buf)
+	return buf, err
+}
+
+// FindBlob returns a repository that holds the blob d and that whoever asks may read, ErrBlobUnknown if there is none.
+func FindBlob(ctx context.Context, s Reader, d digest.Digest) (oci.Name, error) {
+	for repo, err := range blobRepositories(ctx, s, d) {
+		if err != nil {
+			return "", err
+		}
+		if _, err := s.StatBlob(ctx, repo, d); err == nil {
+			return repo, nil
+		}
+	}
+	return "", fmt.Errorf("%w: %s in any repository", ErrBlobUnknown, d)
+}
+
+func blobRepositories(ctx context.Context, s Reader, d digest.Digest) iter.Seq2[oci.Name, error] {
+	if f, ok := s.(BlobFinder); ok {
+		return f.BlobRepositories(ctx, d)
+	}
+	return s.Repositories(ctx, "")
+}
