@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 
 	"vitrine/storage"
 	"vitrine/storage/oci"
@@ -82,8 +83,8 @@ type Error struct {
 func WriteError(w http.ResponseWriter, err error) int {
 	code, status := Lookup(err)
 	msg := err.Error()
-	if status == http.StatusInternalServerError {
-		msg = "internal error"
+	if status >= http.StatusInternalServerError { // what the operating system says has paths in it
+		msg = strings.ToLower(http.StatusText(status))
 	}
 	body, _ := json.Marshal(ErrorBody{[]Error{{Code: code, Message: msg}}}) // strings always marshal
 	h := w.Header()
