@@ -65,8 +65,8 @@ type BlobStore interface {
 // ManifestReader reads manifests and tags. Its errors wrap ErrManifestUnknown for a manifest or a tag that is not there,
 // and ErrRepoUnknown where the repository does not exist. A repository exists as long as it holds a manifest or a blob.
 type ManifestReader interface {
-	// GetManifest returns the manifest as it was pushed. Raw hashes to d, or the error also wraps ErrDamaged.
-	// The caller must not change Raw.
+	// GetManifest returns the manifest as it was pushed: Raw, and of the descriptor the media type, the digest and the
+	// size. Raw hashes to d, or the error also wraps ErrDamaged. The caller must not change Raw.
 	GetManifest(ctx context.Context, repo oci.Name, d digest.Digest) (Manifest, error)
 	// ResolveTag returns media type, digest and size of the manifest that the tag points at.
 	ResolveTag(ctx context.Context, repo oci.Name, tag oci.Tag) (oci.Descriptor, error)
@@ -114,14 +114,16 @@ type Upload interface {
 	// Size is the number of bytes that have been appended, as this handle last saw it.
 	Size() int64
 	// Append adds what r holds at offset at. All or nothing: when r fails, so does Append, with r's error, and the session
-	// stays as it was. When it returns nil the bytes survive a restart. ErrOffset where at is not the end of the session.
+	// stays as it was. ErrOffset where at is not the end of the session. What was appended survives a power cut once
+	// Close or Commit has returned nil; before that it may be lost in one.
 	Append(ctx context.Context, at int64, r io.Reader) (n int64, err error)
 	// Commit ends the session and makes its bytes a blob of the repository, durably when it returns nil. Content that the
 	// store has already is replaced, which mends it if it was damaged. ErrDigestMismatch leaves the session as it was.
 	Commit(ctx context.Context, d digest.Digest) error
 	// Cancel ends the session and drops its bytes. It does nothing after Commit or Cancel, so it can be deferred.
 	Cancel(ctx context.Context) error
-	// Close releases the handle and keeps the session for ResumeUpload.
+	// Close releases the handle and keeps the session for ResumeUpload, with all that this handle appended: acknowledge
+	// nothing before it has returned nil. It does nothing after Commit, Cancel or Close.
 	Close() error
 }
 
