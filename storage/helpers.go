@@ -42,7 +42,7 @@ func PutBlob(ctx context.Context, s UploadManager, repo oci.Name, d digest.Diges
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, u.Cancel(ctx)) }()
+	defer func() { err = errors.Join(err, u.Cancel(context.WithoutCancel(ctx))) }() // also when ctx is why it failed
 	if _, err := u.Append(ctx, 0, r); err != nil {
 		return err
 	}

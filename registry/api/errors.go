@@ -86,14 +86,33 @@ func WriteError(w http.ResponseWriter, err error) int {
 	if status >= http.StatusInternalServerError { // what the operating system says has paths in it
 		msg = strings.ToLower(http.StatusText(status))
 	}
-	body, _ := json.Marshal(ErrorBody{[]Error{{Code: code, Message: msg}}}) // strings always marshal
+	var more Refusal
+	if r, ok := errors.AsType[*Refusal](err); ok {
+		more = *r
+	}
+	body, _ := json.Marshal(ErrorBody{entries(code, msg, more.Details)}) // strings always marshal
 	h := w.Header()
 	for _, k := range []string{"Etag", "Cache-Control", "Content-Range", "Content-Length"} { // of the answer that it was going to be
 		h.Del(k)
 	}
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Content-Type-Options", "nosniff")
+	for k, v := range more.Header {
+		h.Set(k, v)
+	}
 	w.WriteHeader(status)
 	w.Write(body)
 	return status
+}
+
+// entries is one Error for each of details, one without detail if there are none.
+func entries(code, msg string, details []any) []Error {
+	if len(details) == 0 {
+		return []Error{{Code: code, Message: msg}}
+	}
+	all := make([]Error, len(details))
+	for i, d := range details {
+		all[i] = Error{Code: code, Message: msg, Detail: d}
+	}
+	return all
 }
