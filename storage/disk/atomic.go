@@ -1,0 +1,212 @@
+package disk
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"vitrine/storage"
+)
+
+// tree changes the directory tree below one root so that a change, once acknowledged, survives a power cut, and one
+// that was cut short leaves at most a file that nobody refers to. It is the only code of the store that renames or
+// syncs. Two kinds of thing are written:
+//
+//	a file      create uploads/ID - write - fsync it - rename it to its name - fsync the directory
+//	a link      symlink(2), or symlink under a temporary name and rename to replace one - fsync the directory
+//
+// A link is a symbolic link whose target is not a path but the record itself (a size, a digest): making one is a single
+// operation on the directory, atomic and journalled with it, where a small file costs a second fsync.
+type tree struct {
+	root *os.Root
+	sync bool // false: nothing is fsynced
+
+	mu     sync.Mutex
+	groups map[string]*group // directories that are being fsynced now
+	made   map[string]bool   // directories that are there for good
+
+	serial atomic.Uint64 // names temporary links
+}
+
+// maxMade bounds what tree remembers of directories; forgetting costs a few system calls.
+const maxMade = 1 << 14
+
+func newTree(root *os.Root, sync bool) *tree {
+	return &tree{root: root, sync: sync, groups: map[string]*group{}, made: map[string]bool{}}
+}
+
+// group is a directory with an fsync under way. Whoever asks meanwhile is served by one more fsync, together: that one
+// begins after they asked, so it covers what they did.
+type group struct{ next *flight }
+
+type flight struct {
+	done chan struct{}
+	err  error
+}
+
+// syncDirs makes what was renamed, linked and removed in the directories durable.
+func (t *tree) syncDirs(dirs ...string) error {
+	if !t.sync {
+		return nil
+	}
+	var errs []error
+	for _, d := range dirs {
+		errs = append(errs, t.syncDir(d))
+	}
+	return errors.Join(errs...)
+}
+
+func (t *tree) syncDir(dir string) error {
+	t.mu.Lock()
+	g, busy := t.groups[dir]
+	if !busy {
+		t.groups[dir] = &group{}
+		t.mu.Unlock()
+		err := t.fsyncDir(dir)
+		t.handOver(dir)
+		return err
+	}
+	if g.next == nil {
+		g.next = &flight{done: make(chan struct{})}
+	}
+	f := g.next
+	t.mu.Unlock()
+	<-f.done
+	return f.err
+}
+
+// handOver starts the fsync that others wait for, or ends the group.
+func (t *tree) handOver(dir string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f := t.groups[dir].next
+	if f == nil {
+		delete(t.groups, dir)
+		return
+	}
+	t.groups[dir].next = nil
+	go func() {
+		f.err = t.fsyncDir(dir)
+		close(f.done)
+		t.handOver(dir)
+	}()
+}
+
+func (t *tree) fsyncDir(dir string) error {
+	f, err := t.root.Open(dir)
+	if err != nil {
+		return wrap(err)
+	}
+	defer f.Close()
+	return wrap(f.Sync())
+}
+
+// syncFile makes what was written to f durable.
+func (t *tree) syncFile(f *os.File) error {
+	if !t.sync {
+		return nil
+	}
+	return wrap(f.Sync())
+}
+
+// mkdirs makes dir and its parents, durably.
+func (t *tree) mkdirs(dir string) error {
+	t.mu.Lock()
+	ok := t.made[dir]
+	t.mu.Unlock()
+	if ok || dir == "." {
+		return nil
+	}
+	if err := t.mkdirs(path.Dir(dir)); err != nil {
+		return err
+	}
+	if err := t.root.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return wrap(err)
+	}
+	if err := t.syncDirs(path.Dir(dir)); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.made) >= maxMade {
+		clear(t.made)
+	}
+	t.made[dir] = true
+	return nil
+}
+
+// create makes a new file.
+func (t *tree) create(name string) (*os.File, error) {
+	f, err := t.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+	return f, wrap(err)
+}
+
+// rename gives a file that was synced its name, in place of what had it. The caller syncs the directory of the new name.
+func (t *tree) rename(from, to string) error { return wrap(t.root.Rename(from, to)) }
+
+// link records target under name; what was recorded there is replaced. The caller syncs the directory.
+func (t *tree) link(target, name string) error {
+	err := t.root.Symlink(target, name)
+	if !errors.Is(err, fs.ErrExist) {
+		return wrap(err)
+	}
+	if old, err := t.root.Readlink(name); err == nil && old == target {
+		return nil
+	}
+	tmp := path.Join(path.Dir(name), tempPrefix+strconv.FormatUint(t.serial.Add(1), 36))
+	if err := t.root.Symlink(target, tmp); err != nil {
+		return wrap(err)
+	}
+	if err := t.root.Rename(tmp, name); err != nil {
+		return errors.Join(wrap(err), t.remove(tmp))
+	}
+	return nil
+}
+
+// tempPrefix begins the names of links that are not yet in place. No tag, digest or upload ID begins with a dot.
+const tempPrefix = ".tmp-"
+
+// readlink returns what link recorded.
+func (t *tree) readlink(name string) (string, error) { return t.root.Readlink(name) }
+
+// remove removes a file or a link; one that is not there is no error. The caller syncs the directory if it must stay away.
+func (t *tree) remove(name string) error {
+	if err := t.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return wrap(err)
+	}
+	return nil
+}
+
+// names lists a directory; one that is not there is empty.
+func (t *tree) names(dir string) ([]string, error) { return t.someNames(dir, -1) }
+
+// someNames lists at most n names of a directory.
+func (t *tree) someNames(dir string, n int) ([]string, error) {
+	f, err := t.root.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	names, err := f.Readdirnames(n)
+	if err == io.EOF { // an empty directory, asked for n > 0
+		err = nil
+	}
+	return names, err
+}
+
+// wrap turns what the system says of a full disk into the word that a client is told.
+func wrap(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return errors.Join(storage.ErrNoSpace, err)
+	}
+	return err
+}

@@ -1,0 +1,255 @@
+package disk
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+
+	"vitrine/storage"
+	"vitrine/storage/oci"
+)
+
+// tagIndex is a repository's tags in memory: what each points at, and their order.
+type tagIndex struct {
+	at     map[oci.Tag]digest.Digest
+	sorted []oci.Tag
+}
+
+func (x *tagIndex) set(tag oci.Tag, d digest.Digest) {
+	if _, ok := x.at[tag]; !ok {
+		tag = oci.Tag(strings.Clone(string(tag)))
+		i, _ := slices.BinarySearch(x.sorted, tag)
+		x.sorted = slices.Insert(x.sorted, i, tag)
+	}
+	x.at[tag] = digest.Digest(strings.Clone(string(d)))
+}
+
+func (x *tagIndex) remove(tag oci.Tag) {
+	if i, ok := slices.BinarySearch(x.sorted, tag); ok {
+		x.sorted = slices.Delete(x.sorted, i, i+1)
+	}
+	delete(x.at, tag)
+}
+
+// tagsOf returns r's tags, reading them from the disk the first time. Called with the lock held for writing.
+func (s *Store) tagsOf(r *repo) (*tagIndex, error) {
+	if r.tags != nil {
+		return r.tags, nil
+	}
+	x := &tagIndex{at: map[oci.Tag]digest.Digest{}}
+	dir := r.dir("_tags")
+	names, err := s.tree.names(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(names) > 0 {
+		sub, err := s.tree.root.OpenRoot(dir)
+		if err != nil {
+			return nil, err
+		}
+		defer sub.Close()
+		for _, name := range names {
+			target, err := sub.Readlink(name)
+			if err != nil {
+				return nil, err
+			}
+			s.loadTag(x, r, name, target)
+		}
+	}
+	slices.Sort(x.sorted)
+	r.tags = x
+	return x, nil
+}
+
+// loadTag enters one link of a tags directory; the sorting is left to the end.
+func (s *Store) loadTag(x *tagIndex, r *repo, name, target string) {
+	if strings.HasPrefix(name, tempPrefix) { // a replacement that a crash cut short
+		if err := s.tree.remove(r.dir("_tags", name)); err != nil {
+			s.log.Warn("leftover stays", "repository", r.name, "name", name, "err", err)
+		}
+		return
+	}
+	tag, err := oci.ParseTag(name)
+	d, err2 := oci.ParseDigest(target)
+	if err != nil || err2 != nil {
+		s.log.Error("not a tag", "repository", r.name, "name", name, "record", target)
+		return
+	}
+	x.at[tag] = d
+	x.sorted = append(x.sorted, tag)
+}
+
+// readTags calls f with r's tags and the lock held for reading.
+func (s *Store) readTags(r *repo, f func(*tagIndex)) error {
+	r.mu.RLock()
+	x := r.tags
+	if x != nil {
+		defer r.mu.RUnlock()
+		f(x)
+		return nil
+	}
+	r.mu.RUnlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	x, err := s.tagsOf(r)
+	if err == nil {
+		f(x)
+	}
+	return err
+}
+
+// ResolveTag implements storage.ManifestReader.
+func (s *Store) ResolveTag(ctx context.Context, name oci.Name, tag oci.Tag) (oci.Descriptor, error) {
+	r, err := s.checkExists(name)
+	if err != nil {
+		return oci.Descriptor{}, fmt.Errorf("%w: %w", storage.ErrManifestUnknown, err)
+	}
+	d, l, err := s.lookUp(r, tag)
+	if err != nil {
+		return oci.Descriptor{}, err
+	}
+	switch {
+	case d == "":
+		return oci.Descriptor{}, fmt.Errorf("%w: no tag %s in %s", storage.ErrManifestUnknown, tag, name)
+	case l == nil:
+		return oci.Descriptor{}, s.damaged(storage.ErrManifestUnknown, d, "a tag points at it and it is not there")
+	}
+	if _, err := s.stat(d, l.size); err != nil {
+		return oci.Descriptor{}, s.lost(storage.ErrManifestUnknown, err, d)
+	}
+	return l.descriptor(d), nil
+}
+
+// lookUp returns what tag points at, and the link of that manifest, as they are at one moment.
+func (s *Store) lookUp(r *repo, tag oci.Tag) (d digest.Digest, l *link, err error) {
+	if err := s.readTags(r, func(x *tagIndex) { d = x.at[tag] }); err != nil || d == "" {
+		return "", nil, err
+	}
+	if l := s.getLink(&s.manifests, r, "_manifests", d); l != nil {
+		return d, l, nil
+	}
+	err = s.readTags(r, func(x *tagIndex) { // it was deleted between the two looks, with the tag; or the disk is damaged
+		d = x.at[tag]
+		if d != "" {
+			l = s.readLink(r, "_manifests", d)
+		}
+	})
+	return d, l, err
+}
+
+// Tags implements storage.ManifestReader.
+func (s *Store) Tags(ctx context.Context, name oci.Name, after oci.Tag) iter.Seq2[oci.Tag, error] {
+	return func(yield func(oci.Tag, error) bool) {
+		r, err := s.checkExists(name)
+		if err != nil {
+			yield("", err)
+			return
+		}
+		pages(after, yield, func(after oci.Tag, buf []oci.Tag) ([]oci.Tag, error) {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			err := s.readTags(r, func(x *tagIndex) { buf = append(buf, page(x.sorted, after)...) })
+			return buf, err
+		})
+	}
+}
+
+// SetTag implements storage.ManifestStore.
+func (s *Store) SetTag(ctx context.Context, name oci.Name, tag oci.Tag, d digest.Digest, when storage.Match) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	l, err := s.manifestLink(name, d)
+	if err != nil {
+		return err
+	}
+	r := s.repo(name)
+	dir := r.dir("_tags")
+	if err := s.tree.mkdirs(dir); err != nil {
+		return err
+	}
+	if !l.durable.Load() { // somebody else is putting it just now, or a process before this one did
+		manifests, _ := r.linkPath("_manifests", d)
+		if err := s.settle(l, false, d, manifests); err != nil {
+			return err
+		}
+	}
+	if err := s.setTag(r, tag, d, when); err != nil {
+		return err
+	}
+	return s.tree.syncDirs(dir)
+}
+
+func (s *Store) setTag(r *repo, tag oci.Tag, d digest.Digest, when storage.Match) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	x, err := s.tagsOf(r)
+	if err != nil {
+		return err
+	}
+	if !when.Holds(x.at[tag]) {
+		return fmt.Errorf("%w: %s in %s", storage.ErrTagMatch, tag, r.name)
+	}
+	if s.readLink(r, "_manifests", d) == nil { // it was there a moment ago
+		return fmt.Errorf("%w: %s in %s", storage.ErrManifestUnknown, d, r.name)
+	}
+	if err := s.tree.link(string(d), r.dir("_tags", string(tag))); err != nil {
+		return err
+	}
+	x.set(tag, d)
+	return nil
+}
+
+// DeleteTag implements storage.ManifestStore.
+func (s *Store) DeleteTag(ctx context.Context, name oci.Name, tag oci.Tag) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	r, err := s.checkExists(name)
+	if err != nil {
+		return fmt.Errorf("%w: %w", storage.ErrManifestUnknown, err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	x, err := s.tagsOf(r)
+	if err != nil {
+		return err
+	}
+	if x.at[tag] == "" {
+		return fmt.Errorf("%w: no tag %s in %s", storage.ErrManifestUnknown, tag, name)
+	}
+	return s.removeTags(r, x, tag)
+}
+
+// untag removes every tag that points at d, durably. Called with the lock held.
+func (s *Store) untag(r *repo, d digest.Digest) error {
+	x, err := s.tagsOf(r)
+	if err != nil {
+		return err
+	}
+	var tags []oci.Tag
+	for tag, at := range x.at {
+		if at == d {
+			tags = append(tags, tag)
+		}
+	}
+	return s.removeTags(r, x, tags...)
+}
+
+func (s *Store) removeTags(r *repo, x *tagIndex, tags ...oci.Tag) error {
+	for _, tag := range tags {
+		if err := s.tree.remove(r.dir("_tags", string(tag))); err != nil {
+			return err
+		}
+		x.remove(tag)
+	}
+	if len(tags) == 0 {
+		return nil
+	}
+	return s.tree.syncDirs(r.dir("_tags"))
+}

@@ -1,0 +1,347 @@
+package disk
+
+import (
+	"context"
+	"encoding"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"vitrine/storage"
+	"vitrine/storage/oci"
+)
+
+// maxSessions bounds the upload sessions that are open at a time: each costs a file and some 500 bytes of memory.
+const maxSessions = 100_000
+
+// session is one upload: the bytes in uploads/ID and the hash of them. Its lock is held while they change.
+type session struct {
+	id   string
+	lock chan struct{} // holds a token while free, so that waiting for it ends with a context
+
+	size  atomic.Int64 // bytes that count; the file may be longer after a crash
+	used  atomic.Int64 // when it was last written to, in Unix seconds
+	repo  atomic.Pointer[oci.Name]
+	alg   digest.Algorithm
+	hash  hash.Hash
+	saved bool // there is an ID.state
+	ended bool
+}
+
+func newSession(id string, alg digest.Algorithm) *session {
+	ss := &session{id: id, alg: alg, hash: alg.Hash(), lock: make(chan struct{}, 1)}
+	ss.used.Store(time.Now().Unix())
+	ss.lock <- struct{}{}
+	return ss
+}
+
+func (ss *session) path() string { return "uploads/" + ss.id }
+
+// acquire waits for the session's lock. It fails with ErrUploadUnknown once the session has ended.
+func (ss *session) acquire(ctx context.Context) error {
+	select {
+	case <-ss.lock:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if ss.ended {
+		ss.release()
+		return fmt.Errorf("%w: %s", storage.ErrUploadUnknown, ss.id)
+	}
+	return nil
+}
+
+func (ss *session) release() { ss.lock <- struct{}{} }
+
+// sessions are the uploads that are under way, by ID.
+type sessions struct {
+	mu sync.Mutex
+	m  map[string]*session
+}
+
+func (u *sessions) add(ss *session) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.m) >= maxSessions {
+		return fmt.Errorf("%w: %d uploads are open", storage.ErrTooMany, len(u.m))
+	}
+	if u.m == nil {
+		u.m = map[string]*session{}
+	}
+	u.m[ss.id] = ss
+	return nil
+}
+
+func (u *sessions) get(id string) *session {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.m[id]
+}
+
+func (u *sessions) remove(id string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.m, id)
+}
+
+// upload is a handle on a session.
+type upload struct {
+	store *Store
+	ss    *session
+	repo  oci.Name
+	file  *os.File // nil until needed
+	size  int64    // as last seen
+	dirty bool     // appended since it was saved
+	ended bool
+}
+
+// StartUpload implements storage.UploadManager. The empty file is what brings the session over a restart.
+func (s *Store) StartUpload(ctx context.Context, name oci.Name, alg digest.Algorithm) (storage.Upload, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if alg == "" {
+		alg = digest.Canonical
+	}
+	ss := newSession(storage.NewUploadID(), alg)
+	ss.repo.Store(&name)
+	f, err := s.tree.create(ss.path())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.uploads.add(ss); err != nil {
+		return nil, errors.Join(err, f.Close(), s.tree.remove(ss.path()))
+	}
+	return &upload{store: s, ss: ss, repo: name, file: f}, nil
+}
+
+// ResumeUpload implements storage.UploadManager. An empty session that was found at the start belongs to the first
+// repository that asks: nothing was recorded of it but its ID.
+func (s *Store) ResumeUpload(ctx context.Context, name oci.Name, id string) (storage.Upload, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	ss := s.uploads.get(id)
+	if ss != nil && ss.repo.Load() == nil {
+		ss.repo.CompareAndSwap(nil, &name)
+	}
+	if ss == nil || *ss.repo.Load() != name {
+		return nil, fmt.Errorf("%w: %.64q in %s", storage.ErrUploadUnknown, id, name)
+	}
+	return &upload{store: s, ss: ss, repo: name, size: ss.size.Load()}, nil
+}
+
+func (u *upload) ID() string  { return u.ss.id }
+func (u *upload) Size() int64 { return u.size }
+
+// open opens the session's file.
+func (u *upload) open() (err error) {
+	if u.file == nil {
+		u.file, err = u.store.tree.root.OpenFile(u.ss.path(), os.O_RDWR, 0)
+	}
+	return wrap(err)
+}
+
+// Append implements storage.Upload.
+func (u *upload) Append(ctx context.Context, at int64, r io.Reader) (int64, error) {
+	ss := u.ss
+	if err := ss.acquire(ctx); err != nil {
+		return 0, err
+	}
+	defer ss.release()
+	u.size = ss.size.Load()
+	if at != u.size {
+		return 0, fmt.Errorf("%w: at %d, the upload has %d bytes", storage.ErrOffset, at, u.size)
+	}
+	if err := u.open(); err != nil {
+		return 0, err
+	}
+	before, err := ss.hash.(encoding.BinaryMarshaler).MarshalBinary()
+	if err != nil {
+		return 0, err
+	}
+	n, err := u.copy(ctx, r)
+	ss.used.Store(time.Now().Unix())
+	if err != nil {
+		undo := ss.hash.(encoding.BinaryUnmarshaler).UnmarshalBinary(before)
+		return 0, errors.Join(err, undo, u.file.Truncate(at))
+	}
+	u.size += n
+	ss.size.Store(u.size)
+	u.dirty = u.dirty || n > 0
+	return n, nil
+}
+
+// Sizes of the steps in which bytes come in: one read, and one request to start writing them out.
+const (
+	copyBuffer    = 256 << 10
+	writebackStep = 8 << 20
+)
+
+var buffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
+
+// copy writes what r holds behind the session's end, and hashes it on the way.
+func (u *upload) copy(ctx context.Context, r io.Reader) (n int64, err error) {
+	buf := buffers.Get().(*[copyBuffer]byte)
+	defer buffers.Put(buf)
+	for started := int64(0); ; {
+		got, rerr := readFull(r, buf[:])
+		if err := ctx.Err(); err != nil {
+			return n, err
+		}
+		if _, err := u.file.WriteAt(buf[:got], u.size+n); err != nil {
+			return n, wrap(err)
+		}
+		u.ss.hash.Write(buf[:got])
+		n += int64(got)
+		if rerr == io.EOF {
+			return n, nil
+		}
+		if rerr != nil {
+			return n, rerr
+		}
+		if u.store.tree.sync && n-started >= writebackStep {
+			startWriteback(u.file, u.size+started, n-started)
+			started = n
+		}
+	}
+}
+
+// readFull fills buf as far as r goes. The error is r's own, io.EOF at its end.
+func readFull(r io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var m int
+		m, err = r.Read(buf[n:])
+		n += m
+	}
+	return n, err
+}
+
+// Commit implements storage.Upload.
+func (u *upload) Commit(ctx context.Context, d digest.Digest) error {
+	ss := u.ss
+	if err := ss.acquire(ctx); err != nil {
+		return err
+	}
+	defer ss.release()
+	if err := u.open(); err != nil {
+		return err
+	}
+	if err := u.verify(d); err != nil {
+		return err
+	}
+	if err := u.settleFile(d); err != nil {
+		return err
+	}
+	return errors.Join(u.publish(d), u.end())
+}
+
+// verify compares the session's bytes with d, reading them again where another algorithm went along with them.
+func (u *upload) verify(d digest.Digest) error {
+	got := digest.NewDigest(u.ss.alg, u.ss.hash)
+	if d.Algorithm() != u.ss.alg {
+		h := d.Algorithm().Hash()
+		buf := buffers.Get().(*[copyBuffer]byte)
+		defer buffers.Put(buf)
+		if _, err := io.CopyBuffer(h, io.NewSectionReader(u.file, 0, u.ss.size.Load()), buf[:]); err != nil {
+			return err
+		}
+		got = digest.NewDigest(d.Algorithm(), h)
+	}
+	if got != d {
+		return fmt.Errorf("%w: want %s, the content has %s", storage.ErrDigestMismatch, d, got)
+	}
+	return nil
+}
+
+// settleFile makes the session's file durable under the name of the content d. The session has lost it then.
+func (u *upload) settleFile(d digest.Digest) error {
+	t := u.store.tree
+	if err := u.cut(); err != nil {
+		return err
+	}
+	if err := t.syncFile(u.file); err != nil {
+		return err
+	}
+	if err := t.mkdirs(shardDir(d)); err != nil {
+		return err
+	}
+	return t.rename(u.ss.path(), file(d))
+}
+
+// publish links the content d into the repository and makes both names durable.
+func (u *upload) publish(d digest.Digest) error {
+	s := u.store
+	l := &link{size: u.ss.size.Load()}
+	dir, err := s.putLink(&s.links, s.repo(u.repo), "_blobs", d, l)
+	if err != nil {
+		return err
+	}
+	return s.settle(l, false, d, dir)
+}
+
+// cut takes away what stands behind the session's end: what was never acknowledged before a crash.
+func (u *upload) cut() error {
+	fi, err := u.file.Stat()
+	if err != nil || fi.Size() == u.ss.size.Load() {
+		return err
+	}
+	return wrap(u.file.Truncate(u.ss.size.Load()))
+}
+
+// Cancel implements storage.Upload. A session that another handle has ended is left alone.
+func (u *upload) Cancel(ctx context.Context) error {
+	if u.ended {
+		return nil
+	}
+	err := u.ss.acquire(context.WithoutCancel(ctx))
+	if errors.Is(err, storage.ErrUploadUnknown) {
+		u.ended = true
+		return u.closeFile()
+	}
+	if err != nil {
+		return err
+	}
+	defer u.ss.release()
+	return u.end()
+}
+
+// end forgets the session. Called with its lock held.
+func (u *upload) end() error {
+	u.ended, u.ss.ended = true, true
+	u.store.uploads.remove(u.ss.id)
+	err := errors.Join(u.closeFile(), u.store.tree.remove(u.ss.path()))
+	if u.ss.saved {
+		err = errors.Join(err, u.store.tree.remove(u.ss.path()+stateSuffix))
+	}
+	return err
+}
+
+// Close implements storage.Upload.
+func (u *upload) Close() error {
+	if u.ended {
+		return nil
+	}
+	u.ended = true
+	var err error
+	if u.dirty {
+		err = u.save()
+	}
+	return errors.Join(err, u.closeFile())
+}
+
+func (u *upload) closeFile() error {
+	if u.file == nil {
+		return nil
+	}
+	f := u.file
+	u.file = nil
+	return f.Close()
+}
