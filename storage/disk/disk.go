@@ -6,7 +6,7 @@
 //	  blobs/sha256/ab/abcd...                     content, each once, whatever it is
 //	  repos/NAME/_blobs/sha256/HEX                -> "SIZE": this repository may see that blob
 //	  repos/NAME/_manifests/sha256/HEX            -> "SIZE MEDIATYPE [SUBJECT]": ... that manifest
-//	  repos/NAME/_referrers/sha256/SUBJECT/HEX    -> "": HEX refers to SUBJECT
+//	  repos/NAME/_referrers/sha256/SUBJECT/HEX    -> "-": HEX refers to SUBJECT
 //	  repos/NAME/_tags/TAG                        -> "sha256:HEX"
 //	  uploads/ID, uploads/ID.state                bytes so far; -> "SIZE ALGORITHM HASHSTATE NAME"
 //	  cache/                                      derived data, may be deleted at any time

@@ -432,3 +432,31 @@ func TestReaderFails(t *testing.T) {
 		t.Errorf("%v, %v: bytes of a body that was cut short are kept", fi.Size(), err)
 	}
 }
+
+func TestCollect(t *testing.T) {
+	s := open(t, t.TempDir())
+	gone, kept := put(t, s, "a", "gone"), put(t, s, "a", "kept")
+	m := putManifest(t, s, "a", index)
+	if err := s.MountBlob(t.Context(), "b", kept, "a"); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []digest.Digest{gone, kept} {
+		if err := s.DeleteBlob(t.Context(), "a", d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, dry := range []bool{true, false} {
+		if c, err := s.Collect(t.Context(), dry); err != nil || c != (Collected{Files: 1, Bytes: 4}) {
+			t.Errorf("Collect(dry %v) = %+v, %v, want the 4 bytes of the blob without links", dry, c, err)
+		}
+	}
+	if c, err := s.Collect(t.Context(), false); err != nil || c != (Collected{}) {
+		t.Errorf("Collect again = %+v, %v", c, err)
+	}
+	if got := read(t, s, "b", kept); got != "kept" {
+		t.Errorf("the linked blob = %q", got)
+	}
+	if _, err := s.GetManifest(t.Context(), "a", m.Digest); err != nil {
+		t.Error(err)
+	}
+}
