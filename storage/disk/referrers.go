@@ -31,7 +31,7 @@ func (s *Store) forgetReferrers(r *repo, subject digest.Digest) {
 func (s *Store) Referrers(ctx context.Context, name oci.Name, d digest.Digest) iter.Seq2[oci.Descriptor, error] {
 	return func(yield func(oci.Descriptor, error) bool) {
 		r := s.find(name)
-		if r == nil {
+		if r == nil || d == "" {
 			return
 		}
 		all, ok := s.referrers.get(linkKey{name, d})

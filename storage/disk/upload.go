@@ -46,6 +46,9 @@ func (ss *session) path() string { return "uploads/" + ss.id }
 
 // acquire waits for the session's lock. It fails with ErrUploadUnknown once the session has ended.
 func (ss *session) acquire(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	select {
 	case <-ss.lock:
 	case <-ctx.Done():
