@@ -120,7 +120,8 @@ type Upload interface {
 	// Commit ends the session and makes its bytes a blob of the repository, durably when it returns nil. Content that the
 	// store has already is replaced, which mends it if it was damaged. ErrDigestMismatch leaves the session as it was.
 	Commit(ctx context.Context, d digest.Digest) error
-	// Cancel ends the session and drops its bytes. It does nothing after Commit or Cancel, so it can be deferred.
+	// Cancel ends the session and drops its bytes, also when ctx has ended. It does nothing after Commit or Cancel. So it
+	// can be deferred.
 	Cancel(ctx context.Context) error
 	// Close releases the handle and keeps the session for ResumeUpload, with all that this handle appended: acknowledge
 	// nothing before it has returned nil. It does nothing after Commit, Cancel or Close.
