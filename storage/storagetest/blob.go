@@ -98,6 +98,7 @@ func testBlobPushedTwice(t *testing.T, s storage.Store) {
 		t.Errorf("DeleteBlob = %v", err)
 	}
 	wantNoBlob(t, s, app, d)
+	wantList(t, "Repositories", s.Repositories(t.Context(), ""), nil)
 }
 
 func testBlobMount(t *testing.T, s storage.Store) {
@@ -114,6 +115,7 @@ func testBlobMount(t *testing.T, s storage.Store) {
 	}
 	wantNoBlob(t, s, other, d)
 	wantBlob(t, s, app, d, "content")
+	wantList(t, "Repositories", s.Repositories(t.Context(), ""), []oci.Name{app})
 }
 
 func testBlobMountFromItself(t *testing.T, s storage.Store) {

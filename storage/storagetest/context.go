@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -55,6 +56,10 @@ func testContextUploads(t *testing.T, s storage.Store) {
 	_, err = u.Append(ctx, 7, strings.NewReader(" and more"))
 	wantErr(t, "Append after the end", err, context.Canceled)
 	wantErr(t, "Commit after the end", u.Commit(ctx, blobOf("content")), context.Canceled)
+	if e, ok := s.(storage.UploadExpirer); ok {
+		_, err = e.ExpireUploads(ctx, time.Now().Add(time.Hour))
+		wantErr(t, "ExpireUploads after the end", err, context.Canceled)
+	}
 	wantNoBlob(t, s, app, blobOf("content"))
 	resume(t, s, u.ID(), 7)
 	commit(t, s, u, "content")
