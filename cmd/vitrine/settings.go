@@ -1,0 +1,115 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"vitrine/registry/auth"
+)
+
+// config is everything that can be set.
+type config struct {
+	addr, root      string
+	tlsCert, tlsKey string
+
+	ephemeral, readOnly, delete, allowSparse, fsync bool
+
+	logFormat, logLevel string
+	logAccess           bool
+
+	htpasswd      string
+	anonymousPull bool
+	externalURL   string
+	trustProxy    bool
+	rules         []auth.Rule
+	wantsUsers    bool // the environment asks for users, whichever file they are in
+
+	uploadAge, drain, stall time.Duration
+
+	from map[string]string // key -> what set it, such as "--addr" or "VITRINE_ADDR"; "default" where nothing did
+}
+
+// setting is one thing that can be set: by a key in the configuration file, a flag, and the flag's environment twin.
+type setting struct {
+	key     string // path in the file, such as "tls.cert"
+	flag    string // without the dashes; "" where a flag can't say it
+	alias   string // what registry:2 calls the same thing in its environment
+	restart bool   // a reload can't change it
+	help    string
+	value   func(*config) value
+}
+
+// settings is the one list of what can be set. Flags, variables, keys, "config print" and the help are made of it.
+var settings = []setting{
+	{"addr", "addr", "REGISTRY_HTTP_ADDR", true, "address to listen on, HOST:PORT; without a host on all of them, port 0 for any that is free",
+		func(c *config) value { return text{&c.addr} }},
+	{"root", "root", "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", true, "folder that keeps everything; made if it is not there",
+		func(c *config) value { return text{&c.root} }},
+	{"ephemeral", "ephemeral", "", true, "keep everything in memory, and nothing after the end",
+		func(c *config) value { return boolean{&c.ephemeral} }},
+	{"fsync", "fsync", "", true, "on: what was answered 201 survives a power cut; off: it survives a crash of the process only, for throw-away stores",
+		func(c *config) value { return boolean{&c.fsync} }},
+	{"read_only", "read-only", "", false, "refuse whatever would change something",
+		func(c *config) value { return boolean{&c.readOnly} }},
+	{"delete", "delete", "REGISTRY_STORAGE_DELETE_ENABLED", false, "allow clients to delete tags, manifests and blobs",
+		func(c *config) value { return boolean{&c.delete} }},
+	{"allow_sparse", "allow-sparse", "", false, "take manifests whose layers or children are not there",
+		func(c *config) value { return boolean{&c.allowSparse} }},
+	{"tls.cert", "tls-cert", "REGISTRY_HTTP_TLS_CERTIFICATE", false, "PEM file with the certificate and its chain; with --tls-key it turns HTTPS on; read again when it changes",
+		func(c *config) value { return text{&c.tlsCert} }},
+	{"tls.key", "tls-key", "REGISTRY_HTTP_TLS_KEY", false, "PEM file with the private key",
+		func(c *config) value { return text{&c.tlsKey} }},
+	{"auth.htpasswd", "htpasswd", "REGISTRY_AUTH_HTPASSWD_PATH", false, "file with the users and their passwords (\"vitrine passwd\" writes its lines); without one everybody may do everything; read again when it changes",
+		func(c *config) value { return text{&c.htpasswd} }},
+	{"auth.anonymous_pull", "anonymous-pull", "", false, "with --htpasswd: everybody may pull, users may push and delete",
+		func(c *config) value { return boolean{&c.anonymousPull} }},
+	{"auth.rules", "", "", false, "who may pull, push and delete where; the first rule whose pattern fits a repository decides",
+		func(c *config) value { return ruleList{&c.rules} }},
+	{"auth.external_url", "external-url", "REGISTRY_HTTP_HOST", true, "where clients find this registry, such as https://registry.example.com, if not at the Host that they ask for",
+		func(c *config) value { return text{&c.externalURL} }},
+	{"auth.trust_proxy", "trust-proxy", "", true, "believe the X-Forwarded-For and X-Forwarded-Proto of the proxy in front",
+		func(c *config) value { return boolean{&c.trustProxy} }},
+	{"log.access", "log", "", false, "one line to the log for each request",
+		func(c *config) value { return boolean{&c.logAccess} }},
+	{"log.format", "log-format", "REGISTRY_LOG_FORMATTER", true, "text or json",
+		func(c *config) value { return choice{&c.logFormat, []string{"text", "json"}} }},
+	{"log.level", "log-level", "REGISTRY_LOG_LEVEL", false, "debug, info, warn or error",
+		func(c *config) value { return choice{&c.logLevel, []string{"debug", "info", "warn", "error"}} }},
+	{"uploads.expire", "upload-age", "", false, "how long an upload that nobody goes on with is kept",
+		func(c *config) value { return duration{&c.uploadAge} }},
+	{"timeouts.stall", "stall-timeout", "", false, "how long an upload may send nothing before it is cut",
+		func(c *config) value { return duration{&c.stall} }},
+	{"timeouts.drain", "drain-timeout", "REGISTRY_HTTP_DRAINTIMEOUT", false, "how long running transfers may go on after the signal to stop",
+		func(c *config) value { return duration{&c.drain} }},
+}
+
+func defaults() *config {
+	c := &config{
+		addr: ":5000", root: "./vitrine-data",
+		delete: true, fsync: true,
+		logAccess: true, logFormat: "text", logLevel: "info",
+		uploadAge: 24 * time.Hour, stall: time.Minute, drain: 30 * time.Second,
+		from: make(map[string]string, len(settings)),
+	}
+	for _, s := range settings {
+		c.from[s.key] = "default"
+	}
+	return c
+}
+
+// env is the name of the variable that is the flag's twin.
+func (s *setting) env() string {
+	return envName(s.flag)
+}
+
+func envName(flag string) string {
+	return "VITRINE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// configFile is the flag that no key of the file can stand for.
+const configFile = "config"
+
+// source names what set a value, for an error: " (from VITRINE_TLS_KEY)".
+func (c *config) source(key string) string {
+	return key + " (from " + c.from[key] + ")"
+}
