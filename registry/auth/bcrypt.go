@@ -30,17 +30,17 @@ func parseBcrypt(s string) (hashed, error) {
 	if len(s) != 60 || s[6] != '$' {
 		return nil, fmt.Errorf("%w: bcrypt has 60 characters, $2y$NN$ and 53 more", errHash)
 	}
-	cost, err := strconv.Atoi(s[4:6])
+	cost, err := strconv.ParseUint(s[4:6], 10, 8)
 	if err != nil || cost < bcryptMinCost {
-		return nil, fmt.Errorf("%w: bcrypt wants a cost of at least %02d", errHash, bcryptMinCost)
+		return nil, fmt.Errorf("%w: bcrypt wants a cost of two digits and at least %02d", errHash, bcryptMinCost)
 	}
 	if cost > bcryptMaxCost {
 		return nil, fmt.Errorf("%w: bcrypt of cost %d would take minutes for each login; at most %d is taken", errHash, cost, bcryptMaxCost)
 	}
-	h := bcrypt{cost: cost}
+	h := bcrypt{cost: int(cost)}
 	salt, err1 := bcrypt64.DecodeString(s[7:29])
 	sum, err2 := bcrypt64.DecodeString(s[29:])
-	if err1 != nil || err2 != nil {
+	if err1 != nil || err2 != nil || !isCrypt64(s[7:]) { // DecodeString passes over line ends
 		return nil, fmt.Errorf("%w: there is a character in it that bcrypt doesn't use", errHash)
 	}
 	copy(h.salt[:], salt)

@@ -120,22 +120,24 @@ func (id identity) lack() string {
 
 // refuse answers a request that does not get through.
 func (i *identifier) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	header := map[string]string{"Cache-Control": "no-store"}
 	if strings.HasPrefix(r.URL.Path, "/v2/") || r.URL.Path == "/v2" {
-		w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
+		header["Docker-Distribution-Api-Version"] = "registry/2.0"
 	}
-	w.Header().Set("Cache-Control", "no-store")
 	var wait waitError
 	switch {
 	case errors.As(err, &wait):
-		w.Header().Set("Retry-After", strconv.Itoa(wait.seconds()))
+		header["Retry-After"] = strconv.Itoa(wait.seconds())
 	case abandoned(err): // nobody waits for the answer any more
 		err = storage.ErrTooMany
 	case errors.Is(err, errToken):
-		w.Header().Set("WWW-Authenticate", i.challenge(r, "invalid_token"))
+		header["Www-Authenticate"] = i.challenge(r, "invalid_token")
 	case errors.Is(err, storage.ErrNoIdentity):
-		w.Header().Set("WWW-Authenticate", i.challenge(r, ""))
+		header["Www-Authenticate"] = i.challenge(r, "")
+	case errors.Is(err, api.ErrMethod):
+		header["Allow"] = "GET, POST"
 	}
-	api.WriteError(w, err)
+	api.WriteError(w, &api.Refusal{Err: err, Header: header})
 }
 
 func isPing(r *http.Request) bool { return r.URL.Path == "/v2/" || r.URL.Path == "/v2" }

@@ -77,7 +77,6 @@ func (i *identifier) serveToken(w http.ResponseWriter, r *http.Request, users *U
 	case http.MethodPost:
 		id, err = i.formOf(w, r, users)
 	default:
-		w.Header().Set("Allow", "GET, POST")
 		err = api.ErrMethod
 	}
 	if err != nil {
