@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -26,8 +25,13 @@ func appendDescriptor(b []byte, d oci.Descriptor) []byte {
 
 // appendMap appends m with its keys in order, so that an answer looks the same each time.
 func appendMap(b []byte, m map[string]string) []byte {
+	keys := make([]string, 0, 16) // stays on the stack
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
 	sep := byte('{')
-	for _, k := range slices.Sorted(maps.Keys(m)) {
+	for _, k := range keys {
 		b = appendString(append(b, sep), k)
 		b = appendString(append(b, ':'), m[k])
 		sep = ','

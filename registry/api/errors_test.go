@@ -1,0 +1,45 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"testing"
+
+	"vitrine/storage"
+	"vitrine/storage/oci"
+)
+
+func TestWriteError(t *testing.T) {
+	for _, tt := range []struct {
+		err    error
+		status int
+		body   string
+	}{
+		{storage.ErrBlobUnknown, 404, `{"errors":[{"code":"BLOB_UNKNOWN","message":"blob unknown"}]}`},
+		{fmt.Errorf("%w: %w", storage.ErrManifestUnknown, storage.ErrDamaged), 404, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown: damaged in the store"}]}`},
+		{fmt.Errorf("%w: %w", oci.ErrManifest, oci.ErrDigest), 400, `{"errors":[{"code":"MANIFEST_INVALID","message":"invalid manifest: invalid digest"}]}`},
+		{errors.New("/secret"), 500, `{"errors":[{"code":"UNKNOWN","message":"internal server error"}]}`},
+		{fmt.Errorf("%w: /secret", storage.ErrNoSpace), 507, `{"errors":[{"code":"UNKNOWN","message":"insufficient storage"}]}`},
+		{&Refusal{Err: ErrManifestBlobUnknown, Details: []any{"a", 2}}, 400, `{"errors":[` +
+			`{"code":"MANIFEST_BLOB_UNKNOWN","message":"manifest references content that is not in the repository","detail":"a"},` +
+			`{"code":"MANIFEST_BLOB_UNKNOWN","message":"manifest references content that is not in the repository","detail":2}]}`},
+	} {
+		w := httptest.NewRecorder()
+		w.Header().Set("Etag", "x")
+		if got := WriteError(w, tt.err); got != tt.status || w.Code != tt.status || w.Body.String() != tt.body {
+			t.Errorf("%v = %d %s, want %d %s", tt.err, got, w.Body, tt.status, tt.body)
+		}
+		if w.Header().Get("Etag") != "" || w.Header().Get("Content-Type") != "application/json" {
+			t.Errorf("%v: headers %v", tt.err, w.Header())
+		}
+	}
+}
+
+func TestRefusalBringsItsHeaders(t *testing.T) {
+	w := httptest.NewRecorder()
+	err := fmt.Errorf("wrapped: %w", &Refusal{Err: ErrRange, Header: map[string]string{"Content-Range": "bytes */10"}})
+	if got := WriteError(w, err); got != 416 || w.Header().Get("Content-Range") != "bytes */10" || !errors.Is(err, ErrRange) {
+		t.Errorf("%d %v", got, w.Header())
+	}
+}
