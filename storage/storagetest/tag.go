@@ -64,43 +64,35 @@ func testTagNeedsManifest(t *testing.T, s storage.Store) {
 	wantList(t, "Repositories", s.Repositories(t.Context(), ""), []oci.Name{app, other})
 }
 
-// testTagMatch sets the tag "there", which points at a, or "absent" to b.
+// testTagMatch sets to b a tag that points at a, and one that is not there.
 func testTagMatch(t *testing.T, s storage.Store) {
 	a, b := image(t, "a"), image(t, "b")
 	push(t, s, app, a)
 	push(t, s, app, b)
-	for _, tt := range []struct {
-		name string
-		when storage.Match
-		tag  oci.Tag
-		ok   bool
+	for i, tt := range []struct {
+		name          string
+		when          storage.Match
+		there, absent error
 	}{
-		{"zero", storage.Match{}, "there", true},
-		{"zero", storage.Match{}, "absent", true},
-		{"Unset", storage.Unset(), "there", false},
-		{"Unset", storage.Unset(), "absent", true},
-		{"Still(a)", storage.Still(a.Digest), "there", true},
-		{"Still(a)", storage.Still(a.Digest), "absent", false},
-		{"Still(b)", storage.Still(b.Digest), "there", false},
-		{"Still(b)", storage.Still(b.Digest), "absent", false},
+		{"zero", storage.Match{}, nil, nil},
+		{"Unset", storage.Unset(), storage.ErrTagMatch, nil},
+		{"Still(a)", storage.Still(a.Digest), nil, storage.ErrTagMatch},
+		{"Still(b)", storage.Still(b.Digest), storage.ErrTagMatch, storage.ErrTagMatch},
 	} {
-		setTag(t, s, app, "there", a.Digest)
-		err := s.SetTag(t.Context(), app, tt.tag, b.Digest, tt.when)
-		switch {
-		case tt.ok && err != nil:
-			t.Errorf("SetTag(%s, %s) = %v", tt.tag, tt.name, err)
-		case tt.ok:
-			wantTag(t, s, app, tt.tag, b)
-		default:
-			wantErr(t, fmt.Sprintf("SetTag(%s, %s)", tt.tag, tt.name), err, storage.ErrTagMatch)
-			wantTag(t, s, app, "there", a)
+		there, absent := oci.Tag(fmt.Sprintf("there-%d", i)), oci.Tag(fmt.Sprintf("absent-%d", i))
+		setTag(t, s, app, there, a.Digest)
+		wantErr(t, "SetTag(there, "+tt.name+")", s.SetTag(t.Context(), app, there, b.Digest, tt.when), tt.there)
+		wantErr(t, "SetTag(absent, "+tt.name+")", s.SetTag(t.Context(), app, absent, b.Digest, tt.when), tt.absent)
+		if tt.there == nil {
+			wantTag(t, s, app, there, b)
+		} else {
+			wantTag(t, s, app, there, a)
 		}
-		if err == nil && tt.tag == "absent" {
-			if err := s.DeleteTag(t.Context(), app, "absent"); err != nil {
-				t.Fatalf("DeleteTag = %v", err)
-			}
+		if tt.absent == nil {
+			wantTag(t, s, app, absent, b)
+		} else {
+			wantNoTag(t, s, app, absent)
 		}
-		wantNoTag(t, s, app, "absent")
 	}
 }
 
