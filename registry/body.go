@@ -29,16 +29,16 @@ type patient struct {
 	next  time.Time // no need to extend before
 }
 
+// Read extends the deadline before it waits, not after: the store may have taken its time since.
 func (b *patient) Read(p []byte) (int, error) {
+	if now := time.Now(); now.After(b.next) {
+		b.extend(now)
+	}
 	n, err := b.ReadCloser.Read(p)
 	switch {
-	case err == nil:
-		if now := time.Now(); now.After(b.next) {
-			b.extend(now)
-		}
 	case errors.Is(err, io.EOF):
 		b.conn.SetReadDeadline(time.Time{}) // it fails only where there are no deadlines
-	default: // its text names addresses
+	case err != nil: // its text names addresses
 		err = api.ErrBody
 	}
 	return n, err

@@ -19,6 +19,7 @@ func TestWriteError(t *testing.T) {
 		{storage.ErrBlobUnknown, 404, `{"errors":[{"code":"BLOB_UNKNOWN","message":"blob unknown"}]}`},
 		{fmt.Errorf("%w: %w", storage.ErrManifestUnknown, storage.ErrDamaged), 404, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown: damaged in the store"}]}`},
 		{fmt.Errorf("%w: %w", oci.ErrManifest, oci.ErrDigest), 400, `{"errors":[{"code":"MANIFEST_INVALID","message":"invalid manifest: invalid digest"}]}`},
+		{fmt.Errorf("%w: %w", storage.ErrManifestUnknown, storage.ErrRepoUnknown), 404, `{"errors":[{"code":"NAME_UNKNOWN","message":"manifest unknown: repository unknown"}]}`},
 		{errors.New("/secret"), 500, `{"errors":[{"code":"UNKNOWN","message":"internal server error"}]}`},
 		{fmt.Errorf("%w: /secret", storage.ErrNoSpace), 507, `{"errors":[{"code":"UNKNOWN","message":"insufficient storage"}]}`},
 		{&Refusal{Err: ErrManifestBlobUnknown, Details: []any{"a", 2}}, 400, `{"errors":[` +
