@@ -27,6 +27,7 @@ var blobTests = []test{
 	{"open survives another push", testBlobOpenSurvivesPush},
 	{"back after delete", testBlobBack},
 	{"find", testBlobFind},
+	{"find all", testBlobRepositories},
 }
 
 func testBlobUnknown(t *testing.T, s storage.Store) {
@@ -213,20 +214,26 @@ func testBlobBack(t *testing.T, s storage.Store) {
 	wantBlob(t, s, app, d, "content")
 }
 
-// testBlobFind tests storage.FindBlob, which every store serves, and the ability that makes it fast.
+// testBlobFind tests storage.FindBlob, with the ability that makes it fast, where there is one, and without.
 func testBlobFind(t *testing.T, s storage.Store) {
 	d := pushBlob(t, s, app, "content")
 	pushBlob(t, s, other, "else")
-	repo, err := storage.FindBlob(t.Context(), s, d)
-	if repo != app || err != nil {
-		t.Errorf("FindBlob = %s, %v, want %s", repo, err, app)
+	for _, r := range []storage.Reader{s, struct{ storage.Reader }{s}} {
+		repo, err := storage.FindBlob(t.Context(), r, d)
+		if repo != app || err != nil {
+			t.Errorf("FindBlob = %s, %v, want %s", repo, err, app)
+		}
+		_, err = storage.FindBlob(t.Context(), r, blobOf("x"))
+		wantErr(t, "FindBlob of nothing", err, storage.ErrBlobUnknown)
 	}
-	_, err = storage.FindBlob(t.Context(), s, blobOf("x"))
-	wantErr(t, "FindBlob of nothing", err, storage.ErrBlobUnknown)
+}
+
+func testBlobRepositories(t *testing.T, s storage.Store) {
 	f, ok := s.(storage.BlobFinder)
 	if !ok {
-		return
+		t.Skip("not a BlobFinder")
 	}
+	d := blobOf("content")
 	wantFound := func(want ...oci.Name) {
 		t.Helper()
 		got := list(t, f.BlobRepositories(t.Context(), d))
@@ -234,6 +241,9 @@ func testBlobFind(t *testing.T, s storage.Store) {
 			t.Errorf("BlobRepositories = %s, want %s", got, want)
 		}
 	}
+	wantFound()
+	pushBlob(t, s, other, "else")
+	pushBlob(t, s, app, "content")
 	wantFound(app)
 	if err := s.MountBlob(t.Context(), other, d, app); err != nil {
 		t.Fatalf("MountBlob = %v", err)

@@ -40,7 +40,7 @@ func testManifestBytes(t *testing.T, s storage.Store) {
 		{"application/vnd.example+json", "{}"},
 		{"application/vnd.example+json", "  {\r\n\t\"a\" : 1.0e2 , \"a\" :\"\\u00e9\", \"z\": \"\xc3\xa9<&>\" }\n\n"},
 		{oci.MediaTypeDockerList, `{"schemaVersion":2,"manifests":[]}`},
-		{oci.MediaTypeImageIndex, `{"manifests":[],"annotations":{"pad":"` + strings.Repeat("x", 1<<20) + `"}}`},
+		{oci.MediaTypeImageIndex, `{"manifests":[],"annotations":{"pad":"` + strings.Repeat("x", 1<<17) + `"}}`},
 	} {
 		for _, alg := range oci.Algorithms {
 			m := parse(t, tt.contentType, tt.raw, alg)
