@@ -27,7 +27,6 @@ type slowdown struct {
 	mu    sync.Mutex
 	at    map[string]*list.Element // of *failures, by address
 	order list.List                // the latest to fail in front
-	now   func() time.Time
 }
 
 type failures struct {
@@ -39,7 +38,7 @@ type failures struct {
 }
 
 func newSlowdown() *slowdown {
-	return &slowdown{at: make(map[string]*list.Element), now: time.Now}
+	return &slowdown{at: make(map[string]*list.Element)}
 }
 
 // waitError is ErrTooMany with the time that is left.
@@ -60,7 +59,7 @@ func (s *slowdown) admit(l login, known bool) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.now()
+	now := time.Now()
 	el := s.at[l.from]
 	if el == nil {
 		return nil
@@ -86,7 +85,7 @@ func (s *slowdown) failed(l login) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.now()
+	now := time.Now()
 	f := s.touch(l.from)
 	if now.Sub(f.last) > forgiveAfter {
 		*f = failures{from: l.from}
