@@ -28,17 +28,74 @@ type tree struct {
 	sync bool // false: nothing is fsynced
 
 	mu     sync.Mutex
-	groups map[string]*group // directories that are being fsynced now
-	made   map[string]bool   // directories that are there for good
+	groups map[string]*group   // directories that are being fsynced now
+	made   map[string]bool     // directories that are there for good
+	dirs   map[string]*os.Root // open directories: os.Root opens each component of a path by itself, every time
 
 	serial atomic.Uint64 // names temporary links
 }
 
-// maxMade bounds what tree remembers of directories; forgetting costs a few system calls.
-const maxMade = 1 << 14
+// Bounds of what tree remembers of directories; forgetting costs a few system calls.
+const (
+	maxMade = 1 << 14
+	maxDirs = 256 // each is a file descriptor
+)
 
 func newTree(root *os.Root, sync bool) *tree {
-	return &tree{root: root, sync: sync, groups: map[string]*group{}, made: map[string]bool{}}
+	return &tree{root: root, sync: sync, groups: map[string]*group{}, made: map[string]bool{}, dirs: map[string]*os.Root{}}
+}
+
+func (t *tree) close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return errors.Join(t.closeDirs(), t.root.Close())
+}
+
+// closeDirs forgets the open directories. What is going on in them goes on.
+func (t *tree) closeDirs() error {
+	var errs []error
+	for _, d := range t.dirs {
+		errs = append(errs, d.Close())
+	}
+	clear(t.dirs)
+	return errors.Join(errs...)
+}
+
+// in calls f with the open directory of name, and the rest of name.
+func (t *tree) in(name string, f func(dir *os.Root, base string) error) error {
+	dir, base := path.Split(name)
+	dir = path.Clean(dir)
+	for {
+		d, err := t.open(dir)
+		if err != nil {
+			return err
+		}
+		if err := f(d, base); !errors.Is(err, fs.ErrClosed) || d == t.root {
+			return err
+		} // else it was forgotten before f could begin
+	}
+}
+
+func (t *tree) open(dir string) (*os.Root, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if d := t.dirs[dir]; d != nil {
+		return d, nil
+	}
+	if dir == "." {
+		return t.root, nil
+	}
+	d, err := t.root.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(t.dirs) >= maxDirs {
+		if err := t.closeDirs(); err != nil {
+			return nil, errors.Join(err, d.Close())
+		}
+	}
+	t.dirs[dir] = d
+	return d, nil
 }
 
 // group is a directory with an fsync under way. Whoever asks meanwhile is served by one more fsync, together: that one
@@ -99,12 +156,14 @@ func (t *tree) handOver(dir string) {
 }
 
 func (t *tree) fsyncDir(dir string) error {
-	f, err := t.root.Open(dir)
-	if err != nil {
-		return wrap(err)
-	}
-	defer f.Close()
-	return wrap(f.Sync())
+	return wrap(t.in(dir+"/", func(d *os.Root, _ string) error {
+		f, err := d.Open(".")
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		return f.Sync()
+	}))
 }
 
 // syncFile makes what was written to f durable.
@@ -143,8 +202,28 @@ func (t *tree) mkdirs(dir string) error {
 
 // create makes a new file.
 func (t *tree) create(name string) (*os.File, error) {
-	f, err := t.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+	return t.openFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+}
+
+func (t *tree) openFile(name string, flag int) (f *os.File, err error) {
+	err = t.in(name, func(d *os.Root, base string) (err error) {
+		f, err = d.OpenFile(base, flag, 0o644)
+		return err
+	})
 	return f, wrap(err)
+}
+
+// write makes a new file that holds data, and syncs it.
+func (t *tree) write(name string, data []byte) (err error) {
+	f, err := t.create(name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := f.Write(data); err != nil {
+		return wrap(err)
+	}
+	return t.syncFile(f)
 }
 
 // rename gives a file that was synced its name, in place of what had it. The caller syncs the directory of the new name.
@@ -152,32 +231,41 @@ func (t *tree) rename(from, to string) error { return wrap(t.root.Rename(from, t
 
 // link records target under name; what was recorded there is replaced. The caller syncs the directory.
 func (t *tree) link(target, name string) error {
-	err := t.root.Symlink(target, name)
-	if !errors.Is(err, fs.ErrExist) {
-		return wrap(err)
-	}
-	if old, err := t.root.Readlink(name); err == nil && old == target {
+	return wrap(t.in(name, func(d *os.Root, base string) error {
+		err := d.Symlink(target, base)
+		if !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if old, err := d.Readlink(base); err == nil && old == target {
+			return nil
+		}
+		tmp := tempPrefix + strconv.FormatUint(t.serial.Add(1), 36)
+		if err := d.Symlink(target, tmp); err != nil {
+			return err
+		}
+		if err := d.Rename(tmp, base); err != nil {
+			return errors.Join(err, d.Remove(tmp))
+		}
 		return nil
-	}
-	tmp := path.Join(path.Dir(name), tempPrefix+strconv.FormatUint(t.serial.Add(1), 36))
-	if err := t.root.Symlink(target, tmp); err != nil {
-		return wrap(err)
-	}
-	if err := t.root.Rename(tmp, name); err != nil {
-		return errors.Join(wrap(err), t.remove(tmp))
-	}
-	return nil
+	}))
 }
 
 // tempPrefix begins the names of links that are not yet in place. No tag, digest or upload ID begins with a dot.
 const tempPrefix = ".tmp-"
 
 // readlink returns what link recorded.
-func (t *tree) readlink(name string) (string, error) { return t.root.Readlink(name) }
+func (t *tree) readlink(name string) (target string, err error) {
+	err = t.in(name, func(d *os.Root, base string) (err error) {
+		target, err = d.Readlink(base)
+		return err
+	})
+	return target, err
+}
 
 // remove removes a file or a link; one that is not there is no error. The caller syncs the directory if it must stay away.
 func (t *tree) remove(name string) error {
-	if err := t.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	err := t.in(name, func(d *os.Root, base string) error { return d.Remove(base) })
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return wrap(err)
 	}
 	return nil

@@ -127,21 +127,28 @@ type layout struct {
 }
 
 func (s *Store) checkLayout() error {
-	const name = "vitrine.json"
-	raw, err := s.tree.root.ReadFile(name)
+	err := checkLayout(s.tree.root)
 	if errors.Is(err, fs.ErrNotExist) {
-		raw, _ = json.Marshal(layout{layoutVersion}) // a struct of an int always marshals
-		return s.writeFile(name, append(raw, '\n'))
+		raw, _ := json.Marshal(layout{layoutVersion}) // a struct of an int always marshals
+		return s.writeFile(layoutFile, append(raw, '\n'))
 	}
+	return err
+}
+
+const layoutFile = "vitrine.json"
+
+// checkLayout returns ErrLayout where the root has another layout than this one; fs.ErrNotExist where it has none.
+func checkLayout(root *os.Root) error {
+	raw, err := root.ReadFile(layoutFile)
 	if err != nil {
 		return err
 	}
 	var l layout
 	if err := json.Unmarshal(raw, &l); err != nil {
-		return fmt.Errorf("%w: %s: %v", ErrLayout, name, err)
+		return fmt.Errorf("%w: %s: %v", ErrLayout, layoutFile, err)
 	}
 	if l.Version != layoutVersion {
-		return fmt.Errorf("%w: %s says version %d, this program knows %d", ErrLayout, name, l.Version, layoutVersion)
+		return fmt.Errorf("%w: %s says version %d, this program knows %d", ErrLayout, layoutFile, l.Version, layoutVersion)
 	}
 	return nil
 }
@@ -152,15 +159,7 @@ func (s *Store) writeFile(name string, data []byte) error {
 	if err := s.tree.remove(tmp); err != nil {
 		return err
 	}
-	f, err := s.tree.create(tmp)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if _, err := f.Write(data); err != nil {
-		return wrap(err)
-	}
-	if err := s.tree.syncFile(f); err != nil {
+	if err := s.tree.write(tmp, data); err != nil {
 		return err
 	}
 	if err := s.tree.rename(tmp, name); err != nil {
@@ -193,7 +192,7 @@ func (s *Store) Close() error {
 	if s.lock != nil {
 		errs = append(errs, s.lock.Close())
 	}
-	return errors.Join(append(errs, s.tree.root.Close())...)
+	return errors.Join(append(errs, s.tree.close())...)
 }
 
 // damaged makes the error for content that is not as it was stored, and tells the log.

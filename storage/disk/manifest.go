@@ -123,23 +123,19 @@ func (s *Store) isDurable(name oci.Name, d digest.Digest, want *link) bool {
 }
 
 // writeContent writes a file of content and syncs it; its name is for the caller to sync.
-func (s *Store) writeContent(d digest.Digest, raw []byte) (err error) {
-	tmp := "uploads/" + tempPrefix + storage.NewUploadID()
-	f, err := s.tree.create(tmp)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close(), s.tree.remove(tmp)) }()
-	if _, err := f.Write(raw); err != nil {
-		return wrap(err)
-	}
-	if err := s.tree.syncFile(f); err != nil {
-		return err
-	}
+func (s *Store) writeContent(d digest.Digest, raw []byte) error {
 	if err := s.tree.mkdirs(shardDir(d)); err != nil {
 		return err
 	}
-	return s.tree.rename(tmp, file(d))
+	tmp := "uploads/" + tempPrefix + storage.NewUploadID()
+	err := s.tree.write(tmp, raw)
+	if err == nil {
+		err = s.tree.rename(tmp, file(d))
+	}
+	if err != nil {
+		return errors.Join(err, s.tree.remove(tmp))
+	}
+	return nil
 }
 
 // linkManifest makes m visible in r, durably. The referrer's entry comes first: one without its manifest is passed over.

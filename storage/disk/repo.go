@@ -88,18 +88,29 @@ func (s *Store) exists(r *repo) bool {
 	return false
 }
 
-// checkExists returns ErrRepoUnknown where there is no such repository.
+// checkExists returns the repository, or ErrRepoUnknown where there is none.
 func (s *Store) checkExists(name oci.Name) (*repo, error) {
 	r := s.find(name)
-	if r == nil {
-		return nil, fmt.Errorf("%w: %s", storage.ErrRepoUnknown, name)
+	if r != nil && s.isListed(r) {
+		return r, nil
 	}
+	return nil, fmt.Errorf("%w: %s", storage.ErrRepoUnknown, name)
+}
+
+// isListed reports whether r is in the catalog, and sees to it that it is if it holds anything.
+func (s *Store) isListed(r *repo) bool {
 	r.mu.RLock()
-	defer r.mu.RUnlock()
-	if !s.exists(r) {
-		return nil, fmt.Errorf("%w: %s", storage.ErrRepoUnknown, name)
+	listed := r.listed
+	r.mu.RUnlock()
+	if listed {
+		return true
 	}
-	return r, nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s.exists(r) {
+		s.list(r)
+	}
+	return r.listed
 }
 
 // names is the catalog: all repositories in byte order. It is read from the disk when it is first needed.

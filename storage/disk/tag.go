@@ -195,7 +195,7 @@ func (s *Store) setTag(r *repo, tag oci.Tag, d digest.Digest, when storage.Match
 	if !when.Holds(x.at[tag]) {
 		return fmt.Errorf("%w: %s in %s", storage.ErrTagMatch, tag, r.name)
 	}
-	if s.readLink(r, "_manifests", d) == nil { // it was there a moment ago
+	if _, ok := s.manifests.get(linkKey{r.name, d}); !ok && s.readLink(r, "_manifests", d) == nil { // it was there a moment ago
 		return fmt.Errorf("%w: %s in %s", storage.ErrManifestUnknown, d, r.name)
 	}
 	if err := s.tree.link(string(d), r.dir("_tags", string(tag))); err != nil {

@@ -32,6 +32,7 @@ type session struct {
 	alg   digest.Algorithm
 	hash  hash.Hash
 	saved bool // there is an ID.state
+	moved bool // the file has become a blob
 	ended bool
 }
 
@@ -147,9 +148,9 @@ func (u *upload) Size() int64 { return u.size }
 // open opens the session's file.
 func (u *upload) open() (err error) {
 	if u.file == nil {
-		u.file, err = u.store.tree.root.OpenFile(u.ss.path(), os.O_RDWR, 0)
+		u.file, err = u.store.tree.openFile(u.ss.path(), os.O_RDWR)
 	}
-	return wrap(err)
+	return err
 }
 
 // Append implements storage.Upload.
@@ -243,6 +244,7 @@ func (u *upload) Commit(ctx context.Context, d digest.Digest) error {
 	if err := u.settleFile(d); err != nil {
 		return err
 	}
+	u.ss.moved = true
 	return errors.Join(u.publish(d), u.end())
 }
 
@@ -320,7 +322,10 @@ func (u *upload) Cancel(ctx context.Context) error {
 func (u *upload) end() error {
 	u.ended, u.ss.ended = true, true
 	u.store.uploads.remove(u.ss.id)
-	err := errors.Join(u.closeFile(), u.store.tree.remove(u.ss.path()))
+	err := u.closeFile()
+	if !u.ss.moved {
+		err = errors.Join(err, u.store.tree.remove(u.ss.path()))
+	}
 	if u.ss.saved {
 		err = errors.Join(err, u.store.tree.remove(u.ss.path()+stateSuffix))
 	}

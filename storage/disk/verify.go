@@ -39,7 +39,9 @@ func Verify(ctx context.Context, root string, report func(Problem)) (Summary, er
 		return Summary{}, err
 	}
 	defer r.Close()
-	if _, err := r.Lstat("vitrine.json"); err != nil {
+	if err := checkLayout(r); errors.Is(err, ErrLayout) {
+		return Summary{}, err
+	} else if err != nil {
 		return Summary{}, fmt.Errorf("%w: %s: %w", ErrLayout, root, err)
 	}
 	v := &verifier{ctx: ctx, root: r, report: report}
