@@ -171,6 +171,9 @@ func (s *server) logRequest(a *answer, r *http.Request, took time.Duration) {
 	if status == 0 {
 		status = http.StatusOK
 	}
+	if r.Method == http.MethodHead { // net/http takes a body and drops it
+		a.bytes = 0
+	}
 	attrs := make([]slog.Attr, 0, 10)
 	attrs = append(attrs,
 		slog.String("method", bounded(r.Method)),

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -59,7 +60,7 @@ type flagged struct {
 func parseFlags(args, keys []string) (given []flagged, file string, rest []string, err error) {
 	fs := flag.NewFlagSet("", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	known := []string{configFile}
+	known := []string{"--" + configFile}
 	fs.StringVar(&file, configFile, "", "")
 	scratch := defaults()
 	for i := range settings {
@@ -67,7 +68,7 @@ func parseFlags(args, keys []string) (given []flagged, file string, rest []strin
 		if s.flag == "" || len(keys) > 0 && !slices.Contains(keys, s.key) {
 			continue
 		}
-		known = append(known, s.flag)
+		known = append(known, "--"+s.flag)
 		v := s.value(scratch)
 		collect := func(text string) error {
 			given = append(given, flagged{s, text})
@@ -87,7 +88,7 @@ func parseFlags(args, keys []string) (given []flagged, file string, rest []strin
 
 func flagError(err error, known []string) error {
 	if name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); ok {
-		return usagef("unknown flag --%.64s%s", name, didYouMean(name, known))
+		return usagef("unknown flag --%.64s%s", name, didYouMean("--"+name, known))
 	}
 	return usageError{err}
 }
@@ -119,7 +120,7 @@ func (c *config) loadEnv(vars map[string]string) ([]note, error) {
 	}
 	for _, name := range sorted(vars, "VITRINE_") {
 		if !slices.Contains(known, name) {
-			notes = append(notes, note{slog.LevelWarn, fmt.Sprintf("%.64s is not a variable that means something here%s", name, didYouMean(name, known))})
+			notes = append(notes, note{slog.LevelWarn, fmt.Sprintf("%.64s means nothing here%s", name, didYouMean(name, known))})
 		}
 	}
 	return notes, errors.Join(errs...)
@@ -177,6 +178,9 @@ func (c *config) check() error {
 	}
 	if c.root == "" {
 		errs = append(errs, fmt.Errorf("%s: is empty", c.source("root")))
+	}
+	if u, err := url.Parse(c.externalURL); c.externalURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		errs = append(errs, fmt.Errorf("%s: want a URL such as https://registry.example.com, have %.64q", c.source("auth.external_url"), c.externalURL))
 	}
 	if c.tlsCert == "" && c.tlsKey != "" {
 		errs = append(errs, fmt.Errorf("%s: needs tls.cert too", c.source("tls.key")))

@@ -4,7 +4,7 @@ import "fmt"
 
 // didYouMean returns `, did you mean "x"?` for the x in known that s is most likely a slip of, "" if none is near.
 func didYouMean(s string, known []string) string {
-	best, at := "", len(s)/3+2 // more edits than that make another word of it
+	best, at := "", max(len(s)/3, 1)+1 // as many edits make another word of it
 	for _, k := range known {
 		if d := distance(s, k, at); d < at {
 			best, at = k, d

@@ -42,35 +42,51 @@ func passwd(ctx context.Context, p *process) error {
 // notInName reports whether r would end the name in a line of the file, or in the header of RFC 7617, or hide what it is.
 func notInName(r rune) bool { return r == ':' || r < ' ' || r == 0x7f }
 
+// askPassword asks twice at a terminal, where a slip can't be seen.
 func askPassword(ctx context.Context, p *process) (string, error) {
 	f, ok := p.stdin.(*os.File)
 	if !ok {
-		return readPassword(p.stdin)
+		return waitPassword(ctx, p)
 	}
 	show, err := hideInput(f)
 	if err != nil { // no terminal
-		return readPassword(p.stdin)
+		return waitPassword(ctx, p)
 	}
 	defer show()
-	defer context.AfterFunc(ctx, func() { // a signal while it waits: the terminal must not stay mute
-		show()
-		os.Exit(exitFailure)
-	})()
-	first, err := prompt(p, "Password: ")
+	first, err := prompt(ctx, p, "Password: ")
 	if err != nil {
 		return "", err
 	}
-	again, err := prompt(p, "The same again: ")
+	again, err := prompt(ctx, p, "The same again: ")
 	if err == nil && again != first {
 		err = errors.New("the two are not the same")
 	}
 	return first, err
 }
 
-func prompt(p *process, text string) (string, error) {
+func prompt(ctx context.Context, p *process, text string) (string, error) {
 	fmt.Fprint(p.stderr, text)
 	defer fmt.Fprintln(p.stderr)
-	return readPassword(p.stdin)
+	return waitPassword(ctx, p)
+}
+
+// waitPassword gives up when ctx ends. What it leaves behind then still reads, and ends with the process.
+func waitPassword(ctx context.Context, p *process) (string, error) {
+	type result struct {
+		password string
+		err      error
+	}
+	got := make(chan result, 1)
+	go func() {
+		password, err := readPassword(p.stdin)
+		got <- result{password, err}
+	}()
+	select {
+	case r := <-got:
+		return r.password, r.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 }
 
 // readPassword reads a line, and not a byte more, so that there can be a next one.
