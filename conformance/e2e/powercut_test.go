@@ -1,0 +1,50 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// TestPowerCut shuts an ext4 down without its log in the middle of concurrent pushes, mounts it again, which replays the
+// journal, and holds the server to what it acknowledged.
+func TestPowerCut(t *testing.T) {
+	needE2E(t)
+	v := newExt4(t, 1024)
+	root, all := filepath.Join(v.dir, "root"), newJournal()
+	for i := range 5 {
+		s := start(t, root, nil, "--log=off")
+		round := newJournal()
+		round.powerCut = true
+		canary := filepath.Join(v.dir, "canary")
+		pushUntil(t, s, round, uint64(1000+i), time.Duration(300+rand.IntN(700))*time.Millisecond, func() {
+			write(t, canary, bytes.Repeat([]byte("x"), 1000))
+			v.cut(t)
+		})
+		s.kill()
+		v.detach(t)
+		v.attach(t)
+		if b, err := os.ReadFile(canary); err == nil && len(b) == 1000 {
+			t.Fatal("what was written without fsync is still there: this was no power cut")
+		}
+		if out, code := verify(t, root); code != 0 {
+			t.Errorf("round %d: verify exits with %d:\n%s", i, code, out)
+		}
+		s = start(t, root, nil, "--log=off")
+		t.Logf("round %d: %v were acknowledged; answers after %v", i, round, s.took)
+		round.check(t, s)
+		all.merge(round)
+		s.kill()
+		if t.Failed() {
+			return
+		}
+	}
+	s := start(t, root, nil)
+	all.check(t, s)
+	s.stop(t)
+}
