@@ -4,6 +4,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 
 	"vitrine/registry/api"
 	"vitrine/storage"
+	"vitrine/storage/oci"
 )
 
 // Options are what a registry may be told. Nil and zero are the usual registry: everything allowed, references checked.
@@ -100,6 +102,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header["Docker-Distribution-Api-Version"] = apiVersion
 	header["X-Content-Type-Options"] = nosniff
 	rt, err := api.Parse(r.URL.Path)
+	if errors.Is(err, oci.ErrTag) && r.Method != "PUT" { // nothing can be there, and readers are told no more than that
+		err = fmt.Errorf("%w: %w", storage.ErrManifestUnknown, err)
+	}
 	if err != nil {
 		h.fail(w, r, rt, err)
 		return
