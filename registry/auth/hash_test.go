@@ -40,6 +40,7 @@ const published = `
 `
 
 func TestPublishedHashes(t *testing.T) {
+	t.Parallel()
 	for line := range strings.Lines(strings.TrimSpace(published)) {
 		i := strings.LastIndexByte(line, '"') + 1
 		var password string
@@ -99,6 +100,7 @@ func TestUnusableHashes(t *testing.T) {
 }
 
 func TestHash(t *testing.T) {
+	t.Parallel()
 	text, err := Hash("correct horse")
 	if err != nil || !strings.HasPrefix(text, "$pbkdf2-sha512$210000$") {
 		t.Fatalf("Hash = %q, %v", text, err)
@@ -153,6 +155,44 @@ func TestBlowfish(t *testing.T) {
 		if got := [2]uint32{l, r}; got != tt.want {
 			t.Errorf("key %08x: encrypt(%08x) = %08x, want %08x", tt.key, tt.plain, got, tt.want)
 		}
+	}
+}
+
+// TestKinds: what takes another time is another kind, or unknown users could be told from others.
+func TestKinds(t *testing.T) {
+	seen := make(map[string]string)
+	for _, hash := range []string{
+		bcryptUU, strings.Replace(bcryptUU, "$05$", "$06$", 1), shaABC,
+		"$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5",
+		"$5$rounds=5001$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5",
+		"$6$" + "s$" + strings.Repeat("x", 86),
+		"$apr1$xxxxxxxx$RKMOWWMKN4Ts9r6E5noqv0",
+		"$pbkdf2-sha256$1$c2FsdA$Eg.2z/z4syxD5yJSVsT4N6hlSMkszDVICAWYfLcL4Xs",
+		"$pbkdf2-sha256$2$c2FsdA$Eg.2z/z4syxD5yJSVsT4N6hlSMkszDVICAWYfLcL4Xs",
+	} {
+		h, err := parseHash(hash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other, ok := seen[h.kind()]; ok {
+			t.Errorf("%s and %s are both of the kind %s", hash, other, h.kind())
+		}
+		seen[h.kind()] = hash
+	}
+	a, _ := parseHash(bcryptUU)
+	b, _ := parseHash(strings.Replace(bcryptUU, "$2y$", "$2a$", 1))
+	if a.kind() != b.kind() {
+		t.Errorf("$2y$ is of the kind %s, $2a$ of %s", a.kind(), b.kind())
+	}
+}
+
+func BenchmarkBcrypt(b *testing.B) {
+	h, err := parseHash(strings.Replace(bcryptUU, "$05$", "$10$", 1))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		h.verify("U*U")
 	}
 }
 

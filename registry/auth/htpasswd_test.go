@@ -72,7 +72,7 @@ func TestProblemsKeepSecrets(t *testing.T) {
 
 func FuzzHtpasswd(f *testing.F) {
 	for line := range strings.Lines(published) {
-		f.Add("alice:" + line[strings.LastIndexByte(line, '"')+1:])
+		f.Add("alice:" + strings.TrimSpace(line[strings.LastIndexByte(line, '"')+1:]))
 	}
 	f.Add("\ufeffa:{SHA}\r\n#\nb\n:$2y$\n$1$:$1$\na:{}\nz:$pbkdf2-sha512$\n")
 	f.Fuzz(func(t *testing.T, file string) {

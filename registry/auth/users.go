@@ -169,9 +169,9 @@ func (u *Users) refresh(now time.Time) error {
 	return err
 }
 
-// Verify reports whether the user has that password. It takes as long for a user that is not there as for one that is, and
-// microseconds where the same was right within the last minute. It waits while every processor hashes a password
-// already, until ctx ends. A password with a control character in it, an empty one and one of more than 1024 bytes is wrong.
+// Verify reports whether the user has that password. For a user that is not there it takes as long as for one whose hash is of
+// the most common kind of the file, and microseconds where the same was right within the last minute. It waits
+// while every processor hashes a password already, until ctx ends. A password with a control character in it, an empty one and one of more than 1024 bytes is wrong.
 // Schemes that look at a part of the password only do so here too: bcrypt at 72 bytes.
 func (u *Users) Verify(ctx context.Context, user, password string) bool {
 	return u.verify(ctx, login{user: user, password: password}, nil) == nil

@@ -64,7 +64,10 @@ func TestLoadFails(t *testing.T) {
 		}
 	}
 	big := filepath.Join(t.TempDir(), "big")
-	write(t, big, strings.Repeat("#", maxFile+1))
+	write(t, big, "# more follows\n")
+	if err := os.Truncate(big, maxFile+1); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := Load(big); err == nil {
 		t.Errorf("Load of %d bytes succeeds", maxFile+1)
 	}
@@ -146,6 +149,17 @@ func TestTypical(t *testing.T) {
 	u := load(t, "a:SHA\nb:BCRYPT\nc:BCRYPT\n")
 	if got := u.current.Load().typical.kind(); got != "$2$5" {
 		t.Errorf("typical hash is %q, want bcrypt", got)
+	}
+}
+
+func TestRememberedIsBounded(t *testing.T) {
+	s := load(t, "").current.Load()
+	now := time.Now()
+	for i := range maxRemembered + 1 {
+		s.remember([32]byte{byte(i), byte(i >> 8)}, now)
+	}
+	if len(s.remembered) != 1 {
+		t.Errorf("%d passwords remembered, want 1: the others made place", len(s.remembered))
 	}
 }
 
