@@ -255,19 +255,3 @@ func TestStalledBody(t *testing.T) {
 	}
 	c.has(c.do("GET $u", "", "204"), "Range: 0-0")
 }
-
-func TestSlowHonestUpload(t *testing.T) {
-	t.Parallel()
-	c := start(t, &registry.Options{StallTimeout: 2 * time.Second})
-	c.session("app")
-	conn := c.raw("PATCH $u HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n\r\n")
-	for range 30 { // three seconds in all
-		time.Sleep(100 * time.Millisecond)
-		if _, err := conn.Write([]byte("x")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if line, err := bufio.NewReader(conn).ReadString('\n'); !strings.HasPrefix(line, "HTTP/1.1 202 ") {
-		t.Errorf("%q, %v", line, err)
-	}
-}
