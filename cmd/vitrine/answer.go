@@ -53,6 +53,14 @@ func (d *deadline) renew() {
 	d.set(now.Add(writePatience)) // fails where there is no such thing as a deadline, which is no reason to stop
 }
 
+// clear leaves the client all the time. A deadline that passes ends an HTTP/2 stream even if nobody is writing.
+func (d *deadline) clear() {
+	if !d.last.IsZero() {
+		d.last = time.Time{}
+		d.set(time.Time{})
+	}
+}
+
 type deadlineKey struct{}
 
 // withDeadline is a http.Server's ConnContext.
@@ -69,7 +77,11 @@ func newAnswer(w http.ResponseWriter, r *http.Request) *answer {
 		a.h2.set = http.NewResponseController(w).SetWriteDeadline
 		a.deadline = &a.h2
 	}
-	a.deadline.renew()
+	if r.ContentLength == 0 {
+		a.deadline.renew()
+	} else { // an upload may take hours until it is answered
+		a.deadline.clear()
+	}
 	return a
 }
 

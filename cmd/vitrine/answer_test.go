@@ -109,6 +109,22 @@ func TestDeadlineRenewed(t *testing.T) {
 	}
 }
 
+// TestUploadHasNoDeadline: until it is answered, on a connection that has one from the request before.
+func TestUploadHasNoDeadline(t *testing.T) {
+	var set []time.Time
+	d := &deadline{set: func(at time.Time) error {
+		set = append(set, at)
+		return nil
+	}}
+	ctx := context.WithValue(t.Context(), deadlineKey{}, d)
+	newAnswer(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", "/", nil))
+	a := newAnswer(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "PUT", "/", strings.NewReader("x")))
+	a.WriteHeader(http.StatusCreated)
+	if len(set) != 3 || set[0].IsZero() || !set[1].IsZero() || set[2].IsZero() {
+		t.Errorf("deadlines %v, want one, none, one", set)
+	}
+}
+
 func TestPanicCutsTheAnswer(t *testing.T) {
 	var log buffer
 	s, err := newServer(defaults(), &log)
