@@ -28,73 +28,85 @@ type tree struct {
 	sync bool // false: nothing is fsynced
 
 	mu     sync.Mutex
-	groups map[string]*group   // directories that are being fsynced now
-	made   map[string]bool     // directories that are there for good
-	dirs   map[string]*os.Root // open directories: os.Root opens each component of a path by itself, every time
+	groups map[string]*group // directories that are being fsynced now
+	made   map[string]bool   // directories that are there for good
+	dirs   map[string]*dir   // open directories: os.Root opens each component of a path by itself, every time
 
 	serial atomic.Uint64 // names temporary links
+	closed atomic.Bool
 }
 
 // Bounds of what tree remembers of directories; forgetting costs a few system calls.
 const (
 	maxMade = 1 << 14
-	maxDirs = 256 // each is a file descriptor
+	maxDirs = 256 // each is two file descriptors
 )
 
 func newTree(root *os.Root, sync bool) *tree {
-	return &tree{root: root, sync: sync, groups: map[string]*group{}, made: map[string]bool{}, dirs: map[string]*os.Root{}}
+	return &tree{root: root, sync: sync, groups: map[string]*group{}, made: map[string]bool{}, dirs: map[string]*dir{}}
 }
 
 func (t *tree) close() error {
+	t.closed.Store(true)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return errors.Join(t.closeDirs(), t.root.Close())
 }
 
+// dir is an open directory: as a root for what stands in it, and as a file to sync.
+type dir struct {
+	*os.Root
+	name string // below the tree's root
+	file *os.File
+}
+
+func (d *dir) close() error { return errors.Join(d.Root.Close(), d.file.Close()) }
+
 // closeDirs forgets the open directories. What is going on in them goes on.
 func (t *tree) closeDirs() error {
 	var errs []error
 	for _, d := range t.dirs {
-		errs = append(errs, d.Close())
+		errs = append(errs, d.close())
 	}
 	clear(t.dirs)
 	return errors.Join(errs...)
 }
 
 // in calls f with the open directory of name, and the rest of name.
-func (t *tree) in(name string, f func(dir *os.Root, base string) error) error {
-	dir, base := path.Split(name)
-	dir = path.Clean(dir)
+func (t *tree) in(name string, f func(d *dir, base string) error) error {
+	parent, base := path.Split(name)
 	for {
-		d, err := t.open(dir)
+		d, err := t.open(path.Clean(parent))
 		if err != nil {
 			return err
 		}
-		if err := f(d, base); !errors.Is(err, fs.ErrClosed) || d == t.root {
+		if err := f(d, base); !errors.Is(err, fs.ErrClosed) || t.closed.Load() {
 			return err
 		} // else it was forgotten before f could begin
 	}
 }
 
-func (t *tree) open(dir string) (*os.Root, error) {
+func (t *tree) open(name string) (*dir, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if d := t.dirs[dir]; d != nil {
+	if d := t.dirs[name]; d != nil {
 		return d, nil
 	}
-	if dir == "." {
-		return t.root, nil
-	}
-	d, err := t.root.OpenRoot(dir)
+	root, err := t.root.OpenRoot(name)
 	if err != nil {
 		return nil, err
 	}
+	file, err := root.Open(".")
+	if err != nil {
+		return nil, errors.Join(err, root.Close())
+	}
+	d := &dir{root, name, file}
 	if len(t.dirs) >= maxDirs {
 		if err := t.closeDirs(); err != nil {
-			return nil, errors.Join(err, d.Close())
+			return nil, errors.Join(err, d.close())
 		}
 	}
-	t.dirs[dir] = d
+	t.dirs[name] = d
 	return d, nil
 }
 
@@ -155,15 +167,8 @@ func (t *tree) handOver(dir string) {
 	}()
 }
 
-func (t *tree) fsyncDir(dir string) error {
-	return wrap(t.in(dir+"/", func(d *os.Root, _ string) error {
-		f, err := d.Open(".")
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		return f.Sync()
-	}))
+func (t *tree) fsyncDir(name string) error {
+	return wrap(t.in(name+"/", func(d *dir, _ string) error { return d.file.Sync() }))
 }
 
 // syncFile makes what was written to f durable.
@@ -205,9 +210,11 @@ func (t *tree) create(name string) (*os.File, error) {
 	return t.openFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 }
 
+// openFile opens a file, with a flag that regular files do not heed: it saves package os four system calls to find that
+// out, and a pipe that somebody put there does not hold up whoever opens it.
 func (t *tree) openFile(name string, flag int) (f *os.File, err error) {
-	err = t.in(name, func(d *os.Root, base string) (err error) {
-		f, err = d.OpenFile(base, flag, 0o644)
+	err = t.in(name, func(d *dir, base string) (err error) {
+		f, err = d.OpenFile(base, flag|nonblock, 0o644)
 		return err
 	})
 	return f, wrap(err)
@@ -227,11 +234,15 @@ func (t *tree) write(name string, data []byte) (err error) {
 }
 
 // rename gives a file that was synced its name, in place of what had it. The caller syncs the directory of the new name.
-func (t *tree) rename(from, to string) error { return wrap(t.root.Rename(from, to)) }
+func (t *tree) rename(from, to string) error {
+	return wrap(t.in(from, func(d *dir, oldBase string) error {
+		return t.in(to, func(e *dir, newBase string) error { return t.renameAt(d, oldBase, e, newBase) })
+	}))
+}
 
 // link records target under name; what was recorded there is replaced. The caller syncs the directory.
 func (t *tree) link(target, name string) error {
-	return wrap(t.in(name, func(d *os.Root, base string) error {
+	return wrap(t.in(name, func(d *dir, base string) error {
 		err := d.Symlink(target, base)
 		if !errors.Is(err, fs.ErrExist) {
 			return err
@@ -255,7 +266,7 @@ const tempPrefix = ".tmp-"
 
 // readlink returns what link recorded.
 func (t *tree) readlink(name string) (target string, err error) {
-	err = t.in(name, func(d *os.Root, base string) (err error) {
+	err = t.in(name, func(d *dir, base string) (err error) {
 		target, err = d.Readlink(base)
 		return err
 	})
@@ -264,7 +275,7 @@ func (t *tree) readlink(name string) (target string, err error) {
 
 // remove removes a file or a link; one that is not there is no error. The caller syncs the directory if it must stay away.
 func (t *tree) remove(name string) error {
-	err := t.in(name, func(d *os.Root, base string) error { return d.Remove(base) })
+	err := t.in(name, func(d *dir, base string) error { return d.Remove(base) })
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return wrap(err)
 	}

@@ -196,7 +196,7 @@ func (s *Store) openFile(d digest.Digest, size int64) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := dir.Open(d.Encoded())
+	f, err := dir.OpenFile(d.Encoded(), os.O_RDONLY|nonblock, 0)
 	if err != nil {
 		return nil, err
 	}

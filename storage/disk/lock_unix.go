@@ -11,3 +11,6 @@ import (
 func lockFile(f *os.File) error {
 	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 }
+
+// nonblock is the flag for opening a file that nobody waits for.
+const nonblock = syscall.O_NONBLOCK
