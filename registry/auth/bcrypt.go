@@ -17,7 +17,7 @@ type bcrypt struct {
 	sum  [23]byte
 }
 
-// Bounds of the cost, which is the binary logarithm of the work. 16 takes 4 seconds; 31 would take two days.
+// Bounds of the cost, which is the binary logarithm of the work. 16 takes 4 seconds; 31 would take more than a day.
 const (
 	bcryptMinCost = 4
 	bcryptMaxCost = 16
@@ -35,7 +35,7 @@ func parseBcrypt(s string) (hashed, error) {
 		return nil, fmt.Errorf("%w: bcrypt wants a cost of two digits and at least %02d", errHash, bcryptMinCost)
 	}
 	if cost > bcryptMaxCost {
-		return nil, fmt.Errorf("%w: bcrypt of cost %d would take minutes for each login; at most %d is taken", errHash, cost, bcryptMaxCost)
+		return nil, fmt.Errorf("%w: bcrypt of cost %d takes too long for each login; at most %d is taken", errHash, cost, bcryptMaxCost)
 	}
 	h := bcrypt{cost: int(cost)}
 	salt, err1 := bcrypt64.DecodeString(s[7:29])

@@ -19,7 +19,7 @@ type Options struct {
 	Users       func() *Users  // nil, or one that returns nil: nobody is known, and what credentials say does not matter
 	Policy      func() *Policy // the one that Guard asks; whether it lets anonymous callers in says which challenge is sent
 	ExternalURL string         // such as "https://registry.example.com", where clients see another address than the request's Host
-	TrustProxy  bool           // believe X-Forwarded-Proto and the last address of X-Forwarded-For
+	TrustProxy  bool           // believe X-Forwarded-Proto and the last address of X-Forwarded-For; behind a proxy all clients are one address without it
 	Log         *slog.Logger   // nil: silent. What is wrong with a users' file that changed
 }
 
