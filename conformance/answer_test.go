@@ -114,7 +114,7 @@ func (a *answer) faults(tg *target) (errs []error) {
 	failed := a.status >= 400 && a.method != "HEAD"
 	fault(a.status >= 500, "got status %d, want none above 499", a.status)
 	fault(a.method == "HEAD" && a.body != "", "a HEAD has a body")
-	fault(a.status == 405 && a.header.Get("Allow") == "", "405 without Allow (RFC 9110, 15.5.6)")
+	fault(a.status == 405 && a.header["Allow"] == nil, "405 without Allow (RFC 9110, 15.5.6); an empty one allows nothing")
 	fault(failed && isJSON && !oneOf(codes, a.code()), "got code %q, want one of the spec's", a.code())
 	fault(failed && isJSON && !json.Valid([]byte(a.body)), "not JSON: %q", clip(a.body))
 	fault(a.status == 429 && a.header.Get("Retry-After") == "", "429 without Retry-After")

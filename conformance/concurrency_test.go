@@ -12,7 +12,7 @@ import (
 func TestConcurrency(t *testing.T) {
 	onEach(t, func(t *testing.T, tg *target) {
 		for name, f := range map[string]func(*script){
-			"one chunk": oneChunk, "one session closed": oneClose, "one blob": oneBlob, "one tag": oneTag,
+			"one chunk": oneChunk, "one session closed": oneClose, "one blob": oneBlob, "one tag": oneTag, "one new tag": oneNewTag,
 			"many tags": manyTags, "mount and delete": mountAndDelete, "referrers": manyReferrers, "reads and deletes": readsAndDeletes,
 		} {
 			t.Run(name, func(t *testing.T) { f(newScript(t, tg)) })
@@ -106,6 +106,15 @@ func oneTag(s *script) {
 	}
 	call = `GET /v2/$r/manifests/$sha256($img(,"annotations":{"n":"%d"}))`
 	s.wantCount(call, s.atOnce(8, call), http.StatusOK, 8)
+}
+
+// oneNewTag creates one tag eight times on the condition that it does not exist (RFC 9110, 13.1.2): exactly one may.
+func oneNewTag(s *script) {
+	s.run("BLOBS $r")
+	call := `PUT /v2/$r/manifests/t | If-None-Match: * | Body: $img(,"annotations":{"n":"%d"})`
+	got := s.atOnce(8, call)
+	s.wantCount(call, got, http.StatusCreated, 1)
+	s.wantCount(call, got, http.StatusPreconditionFailed, 7)
 }
 
 // manyTags makes sixteen tags at once: all are listed.

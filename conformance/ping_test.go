@@ -85,3 +85,24 @@ func TestDeleteOff(t *testing.T) {
 			DELETE $u                                => 204`)
 	})
 }
+
+// TestReadOnly wants every write refused, by 405 and an Allow of what is left.
+func TestReadOnly(t *testing.T) {
+	if *registryURL != "" {
+		t.Skip("only in process")
+	}
+	onEachWith(t, &registry.Options{ReadOnly: true}, func(t *testing.T, tg *target) {
+		newScript(t, tg).run(`
+			POST /v2/$r/blobs/uploads/                           => 405 UNSUPPORTED
+			POST /v2/$r/blobs/uploads/?mount=$absent&from=$r2    => 405 UNSUPPORTED
+			PATCH /v2/$r/blobs/uploads/$uuid | Body: x           => 405 UNSUPPORTED
+			PUT /v2/$r/blobs/uploads/$uuid?digest=$sha256(x) | Body: x => 405 UNSUPPORTED
+			DELETE /v2/$r/blobs/uploads/$uuid                    => 405 UNSUPPORTED
+			PUT /v2/$r/manifests/t | Body: $idx()                => 405 UNSUPPORTED | Allow: ~GET, ?HEAD
+			DELETE /v2/$r/manifests/t                            => 405 UNSUPPORTED | Allow: ~GET, ?HEAD
+			DELETE /v2/$r/blobs/$absent                          => 405 UNSUPPORTED | Allow: ~GET, ?HEAD
+			GET /v2/$r/manifests/t                               => 404
+			GET /v2/$r/referrers/$absent                         => 200
+			GET /v2/                                             => 200`)
+	})
+}

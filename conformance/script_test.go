@@ -27,7 +27,7 @@ type script struct {
 	vars map[string]string
 }
 
-// scriptCase is a script of a table. need names what the registry must do for it: "delete", "strict" (reference checks) or "sparse".
+// scriptCase is a script of a table. need names what the registry must do for it: "delete", or "strict" for reference checks.
 type scriptCase struct {
 	name, need, text string
 }
@@ -60,8 +60,6 @@ func (tg *target) can(need string) bool {
 		return tg.deletes
 	case "strict":
 		return !tg.sparse
-	case "sparse":
-		return tg.sparse
 	}
 	return true
 }
