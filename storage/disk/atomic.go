@@ -33,13 +33,12 @@ type tree struct {
 	dirs   map[string]*dir   // open directories: os.Root opens each component of a path by itself, every time
 
 	serial atomic.Uint64 // names temporary links
-	closed atomic.Bool
 }
 
 // Bounds of what tree remembers of directories; forgetting costs a few system calls.
 const (
 	maxMade = 1 << 14
-	maxDirs = 256 // each is two file descriptors
+	maxDirs = 400 // each is two file descriptors; those of the content, 512 at the most, are never forgotten
 )
 
 func newTree(root *os.Root, sync bool) *tree {
@@ -47,7 +46,6 @@ func newTree(root *os.Root, sync bool) *tree {
 }
 
 func (t *tree) close() error {
-	t.closed.Store(true)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return errors.Join(t.closeDirs(), t.root.Close())
@@ -58,38 +56,46 @@ type dir struct {
 	*os.Root
 	name string // below the tree's root
 	file *os.File
+
+	users int  // who use it now; guarded by tree.mu
+	gone  bool // closed by the last user
 }
 
 func (d *dir) close() error { return errors.Join(d.Root.Close(), d.file.Close()) }
 
-// closeDirs forgets the open directories. What is going on in them goes on.
+// closeDirs closes the open directories, those that are used when they no longer are. Called with mu held.
 func (t *tree) closeDirs() error {
 	var errs []error
 	for _, d := range t.dirs {
-		errs = append(errs, d.close())
+		errs = append(errs, t.forget(d))
 	}
-	clear(t.dirs)
 	return errors.Join(errs...)
+}
+
+func (t *tree) forget(d *dir) error {
+	delete(t.dirs, d.name)
+	if d.gone = true; d.users > 0 {
+		return nil
+	}
+	return d.close()
 }
 
 // in calls f with the open directory of name, and the rest of name.
 func (t *tree) in(name string, f func(d *dir, base string) error) error {
 	parent, base := path.Split(name)
-	for {
-		d, err := t.open(path.Clean(parent))
-		if err != nil {
-			return err
-		}
-		if err := f(d, base); !errors.Is(err, fs.ErrClosed) || t.closed.Load() {
-			return err
-		} // else it was forgotten before f could begin
+	d, err := t.use(path.Clean(parent))
+	if err != nil {
+		return err
 	}
+	return errors.Join(f(d, base), t.release(d))
 }
 
-func (t *tree) open(name string) (*dir, error) {
+// use opens a directory, or finds it open. Until release it stays so.
+func (t *tree) use(name string) (*dir, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if d := t.dirs[name]; d != nil {
+		d.users++
 		return d, nil
 	}
 	root, err := t.root.OpenRoot(name)
@@ -100,14 +106,26 @@ func (t *tree) open(name string) (*dir, error) {
 	if err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
-	d := &dir{root, name, file}
-	if len(t.dirs) >= maxDirs {
-		if err := t.closeDirs(); err != nil {
-			return nil, errors.Join(err, d.close())
+	for _, d := range t.dirs { // any that nobody uses
+		if len(t.dirs) < maxDirs {
+			break
+		}
+		if d.users == 0 {
+			err = errors.Join(err, t.forget(d))
 		}
 	}
+	d := &dir{Root: root, name: name, file: file, users: 1}
 	t.dirs[name] = d
-	return d, nil
+	return d, err
+}
+
+func (t *tree) release(d *dir) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if d.users--; d.users == 0 && d.gone {
+		return d.close()
+	}
+	return nil
 }
 
 // group is a directory with an fsync under way. Whoever asks meanwhile is served by one more fsync, together: that one

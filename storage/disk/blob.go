@@ -25,7 +25,7 @@ func shardDir(d digest.Digest) string {
 func file(d digest.Digest) string { return shardDir(d) + "/" + d.Encoded() }
 
 // shard returns the open directory of the content d: with it, a look at a file is one system call.
-func (s *Store) shard(d digest.Digest) (*os.Root, error) {
+func (s *Store) shard(d digest.Digest) (*dir, error) {
 	alg := 0
 	if d.Algorithm() == digest.SHA512 {
 		alg = 1
@@ -35,17 +35,14 @@ func (s *Store) shard(d digest.Digest) (*os.Root, error) {
 		return nil, err
 	}
 	slot := &s.shards[alg][b]
-	if r := slot.Load(); r != nil {
-		return r, nil
+	if dir := slot.Load(); dir != nil {
+		return dir, nil
 	}
-	r, err := s.tree.root.OpenRoot(shardDir(d))
-	if err != nil {
-		return nil, err
+	dir, err := s.tree.use(shardDir(d)) // and never released
+	if err == nil {
+		slot.Store(dir)
 	}
-	if !slot.CompareAndSwap(nil, r) {
-		return slot.Load(), r.Close()
-	}
-	return r, nil
+	return dir, err
 }
 
 // stat looks at the content d, which has to have size bytes.

@@ -54,9 +54,9 @@ type Store struct {
 	repos repoMap
 	names names
 
-	shards    [2][256]atomic.Pointer[os.Root] // by algorithm and first byte of the digest
-	links     cache[linkKey, *link]           // blobs that a repository may see
-	manifests cache[linkKey, *link]           //
+	shards    [2][256]atomic.Pointer[dir] // by algorithm and first byte of the digest
+	links     cache[linkKey, *link]       // blobs that a repository may see
+	manifests cache[linkKey, *link]       //
 	raws      cache[digest.Digest, *rawManifest]
 	referrers cache[linkKey, []oci.Descriptor]
 	uploads   sessions
@@ -184,8 +184,8 @@ func (s *Store) Close() error {
 	var errs []error
 	for i := range s.shards {
 		for j := range s.shards[i] {
-			if r := s.shards[i][j].Swap(nil); r != nil {
-				errs = append(errs, r.Close())
+			if d := s.shards[i][j].Swap(nil); d != nil {
+				errs = append(errs, s.tree.release(d))
 			}
 		}
 	}
