@@ -255,7 +255,7 @@ func listPage(b *bench, c *conn, key, path string, n int, name func(int) string)
 		return a.length, err
 	}
 	var got bytes.Buffer
-	at := n / 2
+	at := (n - b.page) / 2
 	size, err := page(c, &got, at)
 	if err != nil {
 		return nil, err
