@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -57,7 +58,7 @@ func (c crane) remove(ref string) error {
 	if err != nil {
 		return err
 	}
-	_, err = lines(c.try("delete", trimmed(d)))
+	_, err = c.try("delete", strings.TrimSpace(d))
 	return err
 }
 

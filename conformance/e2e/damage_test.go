@@ -95,7 +95,7 @@ func flipBit(path string) error {
 // TestDamage damages a file of the store, with the server running and while it is down. Nothing wrong is served as if it
 // were right, verify names the file, and pushing the same content again mends it.
 func TestDamage(t *testing.T) {
-	if testing.Short() && !*e2e {
+	if testing.Short() && !e2e {
 		t.Skip("-short")
 	}
 	for _, d := range damages {

@@ -10,13 +10,13 @@ import (
 )
 
 // TestKill kills the server in the middle of concurrent pushes, again and again on one root. Three times is fast enough
-// for every test run; with -e2e it is twenty.
+// for every test run; make e2e does it twenty times.
 func TestKill(t *testing.T) {
-	if testing.Short() && !*e2e {
+	if testing.Short() && !e2e {
 		t.Skip("-short")
 	}
 	rounds := 3
-	if *e2e {
+	if e2e {
 		rounds = 20
 	}
 	root, all := tempDir(t), newJournal()

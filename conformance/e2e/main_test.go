@@ -13,10 +13,10 @@ import (
 	"testing"
 )
 
-var (
-	e2e       = flag.Bool("e2e", false, "run also what needs real clients, root, or minutes")
-	underTest = flag.String("vitrine", "", "the vitrine `program` to test; empty builds cmd/vitrine")
-)
+// e2e asks for all tests, also for those that need real clients, root or minutes.
+var e2e = os.Getenv("VITRINE_E2E") == "1"
+
+var underTest = flag.String("vitrine", "", "the vitrine `program` to test; empty builds cmd/vitrine")
 
 // scratch is the folder of this run. Its name is short because the path of a Unix socket ends at 108 bytes.
 var scratch string
@@ -38,10 +38,10 @@ func runAll(m *testing.M) int {
 	return m.Run()
 }
 
-// needE2E skips t unless -e2e is given.
+// needE2E skips t unless everything is asked for.
 func needE2E(t *testing.T) {
 	t.Helper()
-	if !*e2e {
+	if !e2e {
 		t.Skip("needs real clients, root or minutes: run it with make e2e")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -15,13 +16,13 @@ import (
 // journal, and holds the server to what it acknowledged.
 func TestPowerCut(t *testing.T) {
 	needE2E(t)
-	v := newExt4(t, 1024)
+	v := newExt4(t, 4096)
 	root, all := filepath.Join(v.dir, "root"), newJournal()
 	for i := range 5 {
 		s := start(t, root, nil, "--log=off")
 		round := newJournal()
 		round.powerCut = true
-		canary := filepath.Join(v.dir, "canary")
+		canary := filepath.Join(v.dir, "canary"+strconv.Itoa(i)) // a new one each time: ext4 syncs what replaces
 		pushUntil(t, s, round, uint64(1000+i), time.Duration(300+rand.IntN(700))*time.Millisecond, func() {
 			write(t, canary, bytes.Repeat([]byte("x"), 1000))
 			v.cut(t)

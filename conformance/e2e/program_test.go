@@ -81,8 +81,6 @@ func (p *program) run(t *testing.T, args ...string) string {
 	return strings.TrimSpace(out)
 }
 
-func trimmed(s string) string { return strings.TrimSpace(s) }
-
 func read(t *testing.T, path string) string {
 	t.Helper()
 	b, err := os.ReadFile(path)
