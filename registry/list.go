@@ -151,24 +151,41 @@ func (h *handler) referrers(w http.ResponseWriter, r *http.Request, rt api.Route
 		}
 	}
 	kind := q.Get("artifactType")
-	buf := listBuffers.Get().(*[]byte)
-	defer putBuffer(buf)
-	list := wanted(h.store.Referrers(r.Context(), rt.Name, rt.Digest), after, kind)
-	b, next, err := appendReferrers(append((*buf)[:0], referrersHead...), list)
-	*buf = b
+	page, err := h.referrersPage(rt, after, kind, wanted(h.store.Referrers(r.Context(), rt.Name, rt.Digest), after, kind))
 	if err != nil {
 		return err
 	}
 	header := w.Header()
-	if next != "" {
-		header["Link"] = []string{api.NextLink(rt.Path(), "artifactType", kind, "last", next)}
+	if page.next != "" {
+		header["Link"] = []string{api.NextLink(rt.Path(), "artifactType", kind, "last", page.next)}
 	}
 	if kind != "" {
 		header["Oci-Filters-Applied"] = []string{"artifactType"}
 	}
 	header["Content-Type"] = typeIndex
 	header["Cache-Control"] = revalidate
-	return send(w, append(b, referrersTail...))
+	return send(w, page.body)
+}
+
+// referrersPage encodes list, or finds that it has been encoded before.
+func (h *handler) referrersPage(rt api.Route, after, kind string, list iter.Seq2[oci.Descriptor, error]) (*referrersPage, error) {
+	key := rt.Path() + " " + after + " " + kind
+	if page := h.pages.get(key); page != nil && page.holds(list) {
+		return page, nil
+	}
+	page := &referrersPage{}
+	body, next, err := appendReferrers([]byte(referrersHead), page.noting(list))
+	if err != nil {
+		return nil, err
+	}
+	page.body, page.next = append(body, referrersTail...), next
+	if next != "" { // the one that did not fit was noted too
+		page.listed = page.listed[:len(page.listed)-1]
+	}
+	if len(page.listed) > 0 { // there is no end of digests that nothing refers to
+		h.pages.put(key, page)
+	}
+	return page, nil
 }
 
 // wanted is the part of list behind the digest after, and of the artifact type kind, where those are not "".

@@ -48,6 +48,7 @@ type handler struct {
 	Options
 	store storage.Store
 	table table
+	pages pages
 }
 
 // An action answers one method of one endpoint. An error that it returns has not been written.

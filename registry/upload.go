@@ -110,6 +110,9 @@ func (h *handler) appendUpload(w http.ResponseWriter, r *http.Request, rt api.Ro
 	if err != nil {
 		return err
 	}
+	if err := u.Close(); err != nil { // only then is what came in safe
+		return err
+	}
 	progress(w, rt.Name, u.ID(), size)
 	return empty(w, http.StatusAccepted)
 }
@@ -158,7 +161,7 @@ func (h *handler) appendBody(r *http.Request, rt api.Route, u storage.Upload) (i
 	if err == nil && r.ContentLength != 0 {
 		n, err = u.Append(r.Context(), at, body)
 	}
-	if errors.Is(err, storage.ErrOffset) || errors.Is(err, api.ErrRange) {
+	if errors.Is(err, storage.ErrOffset) || errors.Is(err, api.ErrRange) || errors.Is(err, api.ErrSize) {
 		return 0, h.where(r.Context(), rt, err)
 	}
 	return at + n, err

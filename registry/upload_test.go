@@ -81,9 +81,9 @@ func TestChunksOutOfPlace(t *testing.T) {
 		{"bytes 4-9/x", "456789", "416 BLOB_UPLOAD_INVALID"},
 		{"-4-9", "456789", "416 BLOB_UPLOAD_INVALID"},
 		{"4-9223372036854775807", "456789", "416 BLOB_UPLOAD_INVALID"},
-		{"4-99", "456789", "400 SIZE_INVALID"},
-		{"4-7", "456789", "400 SIZE_INVALID"},
-		{"4-9", "", "400 SIZE_INVALID"},
+		{"4-99", "456789", "416 SIZE_INVALID"},
+		{"4-7", "456789", "416 SIZE_INVALID"},
+		{"4-9", "", "416 SIZE_INVALID"},
 	} {
 		for _, call := range []string{"PATCH $u", "PUT $u?digest=$d"} {
 			a := c.do(call+" -H Content-Range: "+tt.contentRange, tt.body, tt.want)
@@ -94,7 +94,7 @@ func TestChunksOutOfPlace(t *testing.T) {
 		c.has(c.do("GET $u", "", "204"), "Range: 0-3")
 	}
 	for _, contentRange := range []string{"4-99", "4-7"} { // the same where the length is not announced
-		if a := c.send("PATCH $u -H Content-Range: "+contentRange, stream("456789")); a.status != "400 SIZE_INVALID" {
+		if a := c.send("PATCH $u -H Content-Range: "+contentRange, stream("456789")); a.status != "416 SIZE_INVALID" {
 			t.Errorf("%s, streamed: %s", contentRange, a.status)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 var topics = map[string]func(io.Writer){
 	"serve":         helpServe,
 	"verify":        helpVerify,
+	"gc":            plain(gcHelp),
 	"passwd":        helpPasswd,
 	"config":        helpConfig,
 	"version":       plain("vitrine version\n\nPrints the version, the commit and the Go release that the program was built from.\n"),
@@ -50,10 +51,16 @@ func plain(s string) func(io.Writer) {
 func helpAll(w io.Writer) {
 	fmt.Fprint(w, "Vitrine is an OCI registry: it keeps images and artifacts in a folder and serves them.\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  vitrine %-28s %s\n", strings.TrimSpace(c.name+" "+c.args), c.brief)
+		fmt.Fprintf(w, "  vitrine %-30s %s\n", strings.TrimSpace(c.name+" "+c.args), c.brief)
 	}
 	fmt.Fprint(w, "\nvitrine help TOPIC explains a command, or one of: configuration, registry2, exit\n")
 }
+
+const gcHelp = `vitrine gc [--root DIR] [--dry-run]
+
+Removes the content that no repository holds any more: deleting an image only takes it out of its repository.
+The registry must not be running. With --dry-run it only counts.
+`
 
 func helpServe(w io.Writer) {
 	fmt.Fprint(w, `vitrine serve [flags]

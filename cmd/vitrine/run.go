@@ -53,6 +53,7 @@ func commands() []command {
 	return []command{
 		{"serve", "[flags]", "run the registry", serve},
 		{"verify", "[--root DIR]", "read everything that is stored and report what is damaged", verify},
+		{"gc", "[--root DIR] [--dry-run]", "remove content that no repository holds any more", gc},
 		{"passwd", "USER", "turn a password into a line for an htpasswd file", passwd},
 		{"config", "check|print [flags]", "check the configuration, or print what is in force and where it comes from", configure},
 		{"version", "", "print the version", version},

@@ -47,7 +47,7 @@ var errorTable = []struct {
 	{oci.ErrName, "NAME_INVALID", http.StatusBadRequest},
 	{oci.ErrDigest, "DIGEST_INVALID", http.StatusBadRequest},
 	{oci.ErrTag, "MANIFEST_INVALID", http.StatusBadRequest},
-	{ErrSize, "SIZE_INVALID", http.StatusBadRequest},
+	{ErrSize, "SIZE_INVALID", http.StatusRequestedRangeNotSatisfiable},
 	{ErrRange, "BLOB_UPLOAD_INVALID", http.StatusRequestedRangeNotSatisfiable},
 	{ErrBody, "BLOB_UPLOAD_INVALID", http.StatusBadRequest},
 	{ErrTooLarge, "SIZE_INVALID", http.StatusRequestEntityTooLarge},
