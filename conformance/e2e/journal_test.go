@@ -60,6 +60,13 @@ func (j *journal) note(f func()) {
 	f()
 }
 
+// count is the number of blobs, manifests and tags that were acknowledged.
+func (j *journal) count() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.blobs) + len(j.manifests) + len(j.acked)
+}
+
 func (j *journal) mayPoint(p pointer, d digest.Digest) {
 	j.note(func() {
 		if j.tags[p] == nil {

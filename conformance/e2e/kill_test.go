@@ -24,7 +24,7 @@ func TestKill(t *testing.T) {
 	for i := range rounds {
 		s := start(t, root, nil, "--log=off")
 		round := newJournal()
-		pushUntil(t, s, round, uint64(i), time.Duration(100+rand.IntN(300))*time.Millisecond, s.kill)
+		pushUntil(t, s, round, uint64(i), 10+rand.IntN(250), s.kill)
 		if out, code := verify(t, root); code != 0 {
 			t.Errorf("round %d: verify exits with %d:\n%s", i, code, out)
 		}

@@ -30,6 +30,9 @@ func newPodman(t *testing.T, s *server) podman {
 		"--root", p.file("root"), "--runroot", p.file("runroot"), "--tmpdir", p.file("tmp"), "--storage-driver", "vfs",
 		"--cgroup-manager", "cgroupfs", "--events-backend", "none",
 	}
+	if out, err := p.try("info"); err != nil {
+		missing(t, "a podman that works", "be root, or give the user subordinate IDs: "+out+err.Error())
+	}
 	if s.ca != nil {
 		p.env = append(p.env, "SSL_CERT_FILE="+s.ca.caFile) // for search, which has no --cert-dir
 	} else {

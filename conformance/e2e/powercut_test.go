@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
-	"time"
 )
 
 // TestPowerCut shuts an ext4 down without its log in the middle of concurrent pushes, mounts it again, which replays the
@@ -23,7 +22,7 @@ func TestPowerCut(t *testing.T) {
 		round := newJournal()
 		round.powerCut = true
 		canary := filepath.Join(v.dir, "canary"+strconv.Itoa(i)) // a new one each time: ext4 syncs what replaces
-		pushUntil(t, s, round, uint64(1000+i), time.Duration(300+rand.IntN(700))*time.Millisecond, func() {
+		pushUntil(t, s, round, uint64(1000+i), 10+rand.IntN(500), func() {
 			write(t, canary, bytes.Repeat([]byte("x"), 1000))
 			v.cut(t)
 		})

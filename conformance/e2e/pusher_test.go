@@ -29,9 +29,9 @@ type pusher struct {
 // errDown ends the pushers of a power cut.
 var errDown = errors.New("the power is off")
 
-// pushUntil lets pushers work for d and then cuts them short. An error before the cut fails t, the first one after it is
-// how a pusher learns of it.
-func pushUntil(t *testing.T, s *server, j *journal, seed uint64, d time.Duration, cut func()) {
+// pushUntil lets pushers work until the journal has so many things more, and then cuts them short. An error before the cut
+// fails t, the first one after it is how a pusher learns of it.
+func pushUntil(t *testing.T, s *server, j *journal, seed uint64, count int, cut func()) {
 	t.Helper()
 	var down atomic.Bool
 	var wg sync.WaitGroup
@@ -50,7 +50,9 @@ func pushUntil(t *testing.T, s *server, j *journal, seed uint64, d time.Duration
 			}
 		})
 	}
-	time.Sleep(d)
+	for patience := time.Now().Add(time.Minute); j.count() < count && time.Now().Before(patience); {
+		time.Sleep(time.Millisecond)
+	}
 	down.Store(true)
 	cut()
 	wg.Wait()
