@@ -101,30 +101,32 @@ func TestDamage(t *testing.T) {
 	for _, d := range damages {
 		for _, what := range []string{"blob", "manifest"} {
 			for _, when := range []string{"running", "down"} {
-				t.Run(d.name+"/"+what+"/"+when, func(t *testing.T) {
-					s := start(t, tempDir(t), nil)
-					c := small(t, s, 1)
-					c.push(t)
-					c.check(t) // what was read once may be in memory
-					file := c.file(t, what)
-					if when == "down" {
-						s.stop(t)
-					}
-					if err := d.do(file); err != nil {
-						t.Fatal(err)
-					}
-					if when == "down" {
-						c.s = start(t, s.root, nil)
-					}
-					c.damaged(t, what, d.sized)
-					checkVerify(t, s.root, filepath.Base(file))
-					c.push(t)
-					c.check(t)
-					checkVerify(t, s.root, "")
-				})
+				t.Run(d.name+"/"+what+"/"+when, func(t *testing.T) { damageAndHeal(t, d.do, d.sized, what, when == "down") })
 			}
 		}
 	}
+}
+
+func damageAndHeal(t *testing.T, do func(string) error, sized bool, what string, down bool) {
+	s := start(t, tempDir(t), nil)
+	c := small(t, s, 1)
+	c.push(t)
+	c.check(t) // what was read once may be in memory
+	file := c.file(t, what)
+	if down {
+		s.stop(t)
+	}
+	if err := do(file); err != nil {
+		t.Fatal(err)
+	}
+	if down {
+		c.s = start(t, s.root, nil)
+	}
+	c.damaged(t, what, sized)
+	checkVerify(t, s.root, filepath.Base(file))
+	c.push(t)
+	c.check(t)
+	checkVerify(t, s.root, "")
 }
 
 // file finds where the layer or the manifest is kept.

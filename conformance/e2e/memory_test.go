@@ -60,7 +60,7 @@ func TestMemory(t *testing.T) {
 func (s *server) pushPull(seed uint64, size int64) error {
 	a, err := s.send("POST", "/v2/memory/blobs/uploads/", nil)
 	if err != nil || a.status != 202 {
-		return fmt.Errorf("POST: %w, status %d", err, a.status)
+		return fmt.Errorf("POST: %v, status %d", err, a.status)
 	}
 	sum := sha256.New()
 	req, err := http.NewRequest("PATCH", s.base+pathOf(a), io.TeeReader(&stream{seed: seed, left: size}, sum))
@@ -75,7 +75,7 @@ func (s *server) pushPull(seed uint64, size int64) error {
 	d := "sha256:" + hex.EncodeToString(sum.Sum(nil))
 	a, err = s.send("PUT", withQuery(resp.Header.Get("Location"), "digest="+d), nil)
 	if err != nil || a.status != 201 {
-		return fmt.Errorf("PATCH: status %d; PUT: %w, status %d: %s", resp.StatusCode, err, a.status, a.body)
+		return fmt.Errorf("PATCH: status %d; PUT: %v, status %d: %s", resp.StatusCode, err, a.status, a.body)
 	}
 	resp, err = s.client.Get(s.base + "/v2/memory/blobs/" + d)
 	if err != nil {
