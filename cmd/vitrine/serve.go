@@ -8,6 +8,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 )
@@ -26,6 +29,7 @@ func serve(ctx context.Context, p *process) (err error) {
 		return err
 	}
 	s.tell(notes)
+	relaxGC(p.env)
 	l, err := listen(ctx, c.addr)
 	if err != nil {
 		return err
@@ -37,6 +41,16 @@ func serve(ctx context.Context, p *process) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	s.announce(p.stdout, l.Addr())
 	return s.run(ctx, p, l)
+}
+
+// gcPercent lets the heap grow to five times what is alive before it is collected, unless GOGC says otherwise. Some 2 MiB
+// are alive, so that with Go's own 100 a busy registry would collect its garbage many times a second.
+const gcPercent = 400
+
+func relaxGC(env []string) {
+	if !slices.ContainsFunc(env, func(s string) bool { return strings.HasPrefix(s, "GOGC=") }) {
+		debug.SetGCPercent(gcPercent)
+	}
 }
 
 func listen(ctx context.Context, addr string) (net.Listener, error) {

@@ -181,7 +181,7 @@ func (s *Store) Check(ctx context.Context) error {
 
 // Close gives the root back. Calls that are running fail or end as they can.
 func (s *Store) Close() error {
-	var errs []error
+	errs := []error{s.uploads.close()}
 	for i := range s.shards {
 		for j := range s.shards[i] {
 			if d := s.shards[i][j].Swap(nil); d != nil {

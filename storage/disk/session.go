@@ -6,9 +6,15 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"hash"
+	"os"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/opencontainers/go-digest"
 
 	"vitrine/storage"
 	"vitrine/storage/oci"
@@ -16,6 +22,138 @@ import (
 
 // stateSuffix makes the name of a session's record out of that of its bytes.
 const stateSuffix = ".state"
+
+// maxSessions bounds the upload sessions that are open at a time: each costs a file and some 500 bytes of memory.
+const maxSessions = 100_000
+
+// maxSpares bounds the sessions that keep their file open while nobody uses them.
+const maxSpares = 64
+
+// session is one upload: the bytes in uploads/ID and the hash of them. Its lock is held while they change.
+type session struct {
+	id   string
+	lock chan struct{} // holds a token while free, so that waiting for it ends with a context
+
+	size  atomic.Int64 // bytes that count; the file may be longer after a crash
+	used  atomic.Int64 // when it was last written to, in Unix seconds
+	repo  atomic.Pointer[oci.Name]
+	alg   digest.Algorithm
+	hash  hash.Hash
+	saved bool // there is an ID.state
+	moved bool // the file has become a blob
+
+	loaded bool // taken up from another process
+
+	spare *os.File // the open file of an empty session, for whoever goes on: its PUT often follows at once
+	ended bool
+}
+
+func newSession(id string, alg digest.Algorithm) *session {
+	ss := &session{id: id, alg: alg, hash: alg.Hash(), lock: make(chan struct{}, 1)}
+	ss.used.Store(time.Now().Unix())
+	ss.lock <- struct{}{}
+	return ss
+}
+
+func (ss *session) path() string { return "uploads/" + ss.id }
+
+// acquire waits for the session's lock. It fails with ErrUploadUnknown once the session has ended.
+func (ss *session) acquire(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case <-ss.lock:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if ss.ended {
+		ss.release()
+		return fmt.Errorf("%w: %s", storage.ErrUploadUnknown, ss.id)
+	}
+	return nil
+}
+
+func (ss *session) release() { ss.lock <- struct{}{} }
+
+// sessions are the uploads that are under way, by ID.
+type sessions struct {
+	mu     sync.Mutex
+	m      map[string]*session
+	spares atomic.Int64 // sessions that hold their file open
+}
+
+func (u *sessions) add(ss *session) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.m) >= maxSessions {
+		return fmt.Errorf("%w: %d uploads are open", storage.ErrTooMany, len(u.m))
+	}
+	if u.m == nil {
+		u.m = map[string]*session{}
+	}
+	u.m[ss.id] = ss
+	return nil
+}
+
+func (u *sessions) get(id string) *session {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.m[id]
+}
+
+func (u *sessions) remove(id string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.m, id)
+}
+
+// takeSpare returns the file that the session holds open, nil if it holds none. Called with the session's lock held.
+func (ss *session) takeSpare(all *sessions) *os.File {
+	f := ss.spare
+	if ss.spare = nil; f != nil {
+		all.spares.Add(-1)
+	}
+	return f
+}
+
+// leaveSpare leaves the open file to the session, and reports whether it took it: not if it is in use, and not if many
+// others hold one.
+func (ss *session) leaveSpare(all *sessions, f *os.File) bool {
+	select {
+	case <-ss.lock:
+		defer ss.release()
+	default:
+		return false
+	}
+	if ss.ended || ss.spare != nil {
+		return false
+	}
+	if all.spares.Add(1) > maxSpares {
+		all.spares.Add(-1)
+		return false
+	}
+	ss.spare = f
+	return true
+}
+
+// close closes the files that sessions hold open.
+func (u *sessions) close() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var errs []error
+	for _, ss := range u.m {
+		select {
+		case <-ss.lock:
+			if f := ss.takeSpare(u); f != nil {
+				errs = append(errs, f.Close())
+			}
+			ss.release()
+		default: // somebody is using it, and will close it
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // save makes the session as it stands survive a power cut: first its bytes, then the record that counts them.
 func (u *upload) save() error {
@@ -122,6 +260,7 @@ func (s *Store) loadUpload(id string) error {
 		}
 		ss = saved
 	}
+	ss.loaded = true
 	ss.used.Store(fi.ModTime().Unix())
 	return s.uploads.add(ss)
 }

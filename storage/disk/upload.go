@@ -5,11 +5,9 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -17,83 +15,6 @@ import (
 	"vitrine/storage"
 	"vitrine/storage/oci"
 )
-
-// maxSessions bounds the upload sessions that are open at a time: each costs a file and some 500 bytes of memory.
-const maxSessions = 100_000
-
-// session is one upload: the bytes in uploads/ID and the hash of them. Its lock is held while they change.
-type session struct {
-	id   string
-	lock chan struct{} // holds a token while free, so that waiting for it ends with a context
-
-	size  atomic.Int64 // bytes that count; the file may be longer after a crash
-	used  atomic.Int64 // when it was last written to, in Unix seconds
-	repo  atomic.Pointer[oci.Name]
-	alg   digest.Algorithm
-	hash  hash.Hash
-	saved bool // there is an ID.state
-	moved bool // the file has become a blob
-	ended bool
-}
-
-func newSession(id string, alg digest.Algorithm) *session {
-	ss := &session{id: id, alg: alg, hash: alg.Hash(), lock: make(chan struct{}, 1)}
-	ss.used.Store(time.Now().Unix())
-	ss.lock <- struct{}{}
-	return ss
-}
-
-func (ss *session) path() string { return "uploads/" + ss.id }
-
-// acquire waits for the session's lock. It fails with ErrUploadUnknown once the session has ended.
-func (ss *session) acquire(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	select {
-	case <-ss.lock:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if ss.ended {
-		ss.release()
-		return fmt.Errorf("%w: %s", storage.ErrUploadUnknown, ss.id)
-	}
-	return nil
-}
-
-func (ss *session) release() { ss.lock <- struct{}{} }
-
-// sessions are the uploads that are under way, by ID.
-type sessions struct {
-	mu sync.Mutex
-	m  map[string]*session
-}
-
-func (u *sessions) add(ss *session) error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if len(u.m) >= maxSessions {
-		return fmt.Errorf("%w: %d uploads are open", storage.ErrTooMany, len(u.m))
-	}
-	if u.m == nil {
-		u.m = map[string]*session{}
-	}
-	u.m[ss.id] = ss
-	return nil
-}
-
-func (u *sessions) get(id string) *session {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.m[id]
-}
-
-func (u *sessions) remove(id string) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	delete(u.m, id)
-}
 
 // upload is a handle on a session.
 type upload struct {
@@ -147,6 +68,9 @@ func (u *upload) Size() int64 { return u.size }
 
 // open opens the session's file.
 func (u *upload) open() (err error) {
+	if u.file == nil {
+		u.file = u.ss.takeSpare(&u.store.uploads)
+	}
 	if u.file == nil {
 		u.file, err = u.store.tree.openFile(u.ss.path(), os.O_RDWR)
 	}
@@ -294,6 +218,9 @@ func (u *upload) publish(d digest.Digest) error {
 
 // cut takes away what stands behind the session's end: what was never acknowledged before a crash.
 func (u *upload) cut() error {
+	if !u.ss.loaded {
+		return nil
+	}
 	fi, err := u.file.Stat()
 	if err != nil || fi.Size() == u.ss.size.Load() {
 		return err
@@ -323,6 +250,9 @@ func (u *upload) end() error {
 	u.ended, u.ss.ended = true, true
 	u.store.uploads.remove(u.ss.id)
 	err := u.closeFile()
+	if u.file = u.ss.takeSpare(&u.store.uploads); u.file != nil {
+		err = errors.Join(err, u.closeFile())
+	}
 	if !u.ss.moved {
 		err = errors.Join(err, u.store.tree.remove(u.ss.path()))
 	}
@@ -338,11 +268,13 @@ func (u *upload) Close() error {
 		return nil
 	}
 	u.ended = true
-	var err error
 	if u.dirty {
-		err = u.save()
+		return errors.Join(u.save(), u.closeFile())
 	}
-	return errors.Join(err, u.closeFile())
+	if u.size == 0 && u.file != nil && u.ss.leaveSpare(&u.store.uploads, u.file) {
+		return nil
+	}
+	return u.closeFile()
 }
 
 func (u *upload) closeFile() error {
