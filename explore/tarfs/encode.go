@@ -1,0 +1,200 @@
+package tarfs
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/binary"
+	"hash/crc32"
+)
+
+// A table is, with little-endian numbers:
+//
+//	header      96 bytes
+//	  magic       8  "vtarfs", version u16
+//	  entries     8
+//	  blocks      8
+//	  directory   8  bytes
+//	  file        8  bytes of the whole table
+//	  end         8  offset in the stream where the archive ended
+//	  size        8  bytes of the stream
+//	  sha256     32  of the stream
+//	  crc         4  CRC-32C of the directory
+//	  crc         4  CRC-32C of the header up to here
+//	directory   for each block 36 bytes, then the separators
+//	  offset      8  of the block, from the end of the directory
+//	  first       8  index of its first entry
+//	  packed      4  bytes of deflate
+//	  plain       4  bytes they inflate to
+//	  digests     4  number of digests
+//	  separator   4  where the block's separator ends among the separators
+//	  crc         4  CRC-32C of packed bytes and digests
+//	blocks      deflate (RFC 1951) of the entries, then their SHA-256 digests, 32 bytes each
+//
+// Entries are sorted by directory and name, so that a directory is a run of entries. A separator is the shortest string that is above the
+// last key of the block before and not above the first key of its own. A block holds the keys of its entries, each told from the one before (how
+// many bytes they share, how many follow, those), and then column after column (see columns).
+const (
+	magic      = "vtarfs"
+	version    = 1
+	headerSize = 96
+	rowSize    = 36
+
+	blockEntries = 256      // more compress better, fewer are found faster
+	blockBytes   = 64 << 10 // a block ends sooner when its entries are large
+)
+
+var (
+	castagnoli = crc32.MakeTable(crc32.Castagnoli)
+	le         = binary.LittleEndian
+)
+
+// Info is what a table says about the whole archive.
+type Info struct {
+	End    int64    // where the archive ended: after the last entry or the two blocks of zeros
+	Size   int64    // bytes of the stream
+	SHA256 [32]byte // of the stream: the diff ID of a container's layer
+}
+
+// encoder writes the blocks of a table.
+type encoder struct {
+	blocks, rows, separators []byte
+
+	entries []*Entry // of the block to come
+	bytes   int      // about what they take
+	count   int      // entries in earlier blocks
+	lastKey string   // of the block before
+	plain   []byte
+	packed  bytes.Buffer
+	deflate *flate.Writer
+}
+
+func newEncoder() *encoder {
+	w, _ := flate.NewWriter(nil, flate.DefaultCompression)
+	return &encoder{deflate: w}
+}
+
+func (c *encoder) add(e *Entry) error {
+	c.entries = append(c.entries, e)
+	c.bytes += len(e.Path) + len(e.Name) + len(e.Link) + 16*len(e.Sparse)
+	for k, v := range e.Records {
+		c.bytes += len(k) + len(v)
+	}
+	if len(c.entries) < blockEntries && c.bytes < blockBytes {
+		return nil
+	}
+	return c.flush()
+}
+
+// flush ends the block.
+func (c *encoder) flush() error {
+	if len(c.entries) == 0 {
+		return nil
+	}
+	c.plain = appendBlock(c.plain[:0], c.entries)
+	c.packed.Reset()
+	c.deflate.Reset(&c.packed)
+	if _, err := c.deflate.Write(c.plain); err != nil {
+		return err
+	}
+	if err := c.deflate.Close(); err != nil {
+		return err
+	}
+	start := len(c.blocks)
+	c.blocks = append(c.blocks, c.packed.Bytes()...)
+	digests := 0
+	for _, e := range c.entries {
+		if e.SHA256 != [32]byte{} {
+			c.blocks = append(c.blocks, e.SHA256[:]...)
+			digests++
+		}
+	}
+	first := key(c.entries[0].Path)
+	c.separators = append(c.separators, separator(c.lastKey, first)...)
+	c.lastKey = key(c.entries[len(c.entries)-1].Path)
+	c.rows = le.AppendUint64(c.rows, uint64(start))
+	c.rows = le.AppendUint64(c.rows, uint64(c.count))
+	for _, n := range []int{c.packed.Len(), len(c.plain), digests, len(c.separators)} {
+		c.rows = le.AppendUint32(c.rows, uint32(n))
+	}
+	c.rows = le.AppendUint32(c.rows, crc32.Checksum(c.blocks[start:], castagnoli))
+	c.count += len(c.entries)
+	c.entries, c.bytes = c.entries[:0], 0
+	return nil
+}
+
+// separator returns the shortest string s with before < s <= first. Where there is none, entries of one path are in both blocks: s is first.
+func separator(before, first string) string {
+	return first[:min(len(first), common(before, first)+1)]
+}
+
+func common(a, b string) (n int) {
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// table returns everything that was added.
+func (c *encoder) table(info Info) ([]byte, error) {
+	if err := c.flush(); err != nil {
+		return nil, err
+	}
+	directory := len(c.rows) + len(c.separators)
+	size := headerSize + directory + len(c.blocks)
+	t := make([]byte, 0, size)
+	t = append(t, magic...)
+	t = le.AppendUint16(t, version)
+	for _, n := range []int{c.count, len(c.rows) / rowSize, directory, size, int(info.End), int(info.Size)} {
+		t = le.AppendUint64(t, uint64(n))
+	}
+	t = append(t, info.SHA256[:]...)
+	crc := crc32.Update(crc32.Checksum(c.rows, castagnoli), castagnoli, c.separators)
+	t = le.AppendUint32(t, crc)
+	t = le.AppendUint32(t, crc32.Checksum(t, castagnoli))
+	t = append(append(t, c.rows...), c.separators...)
+	return append(t, c.blocks...), nil
+}
+
+// appendBlock appends keys and columns of entries.
+func appendBlock(b []byte, entries []*Entry) []byte {
+	b = binary.AppendUvarint(b, uint64(len(entries)))
+	last := ""
+	var lengths, tails []byte
+	for _, e := range entries {
+		k := key(e.Path)
+		n := common(last, k)
+		b = binary.AppendUvarint(b, uint64(n))
+		lengths = binary.AppendUvarint(lengths, uint64(len(k)-n))
+		tails = append(tails, k[n:]...)
+		last = k
+	}
+	b = append(append(b, lengths...), tails...)
+	for _, c := range columns {
+		prev := &origin
+		for _, e := range entries {
+			b = c.put(b, prev, e)
+			prev = e
+		}
+	}
+	return b
+}
+
+// table encodes the entries of a finished builder.
+func (b *builder) table(info Info) (*Table, error) {
+	c := newEncoder()
+	for i, r := range b.rows {
+		e := b.entry(r)
+		e.Overwritten = b.overwritten(i)
+		if t, ok := b.target[i]; ok {
+			e.target = t + 1
+		}
+		if err := c.add(e); err != nil {
+			return nil, err
+		}
+	}
+	encoded, err := c.table(info)
+	if err != nil {
+		return nil, err
+	}
+	return OpenTable(bytes.NewReader(encoded), int64(len(encoded)))
+}

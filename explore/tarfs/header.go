@@ -1,0 +1,181 @@
+package tarfs
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	blockSize = 512
+
+	// maxSpecial bounds an extended header, a long name and a sparse map, as archive/tar and libarchive do.
+	maxSpecial = 1 << 20
+)
+
+// Types of entries, as their headers have them. TypeSparse is the old GNU format; sparse files of PAX archives are TypeReg.
+const (
+	TypeReg      = '0'
+	TypeLink     = '1' // hard link
+	TypeSymlink  = '2'
+	TypeChar     = '3'
+	TypeBlock    = '4'
+	TypeDir      = '5'
+	TypeFIFO     = '6'
+	TypeGlobal   = 'g' // PAX records for the entries that follow; has no path
+	TypeSparse   = 'S'
+	typeRegA     = 0
+	typeExtended = 'x'
+	typeLongName = 'L'
+	typeLongLink = 'K'
+	typeDumpDir  = 'D'
+)
+
+type block [blockSize]byte
+
+func (b *block) field(at, n int) []byte { return b[at : at+n] }
+
+// format is what the magic of a header says.
+type format int
+
+const (
+	formatUnknown format = iota // the checksum is wrong
+	formatV7
+	formatUSTAR
+	formatGNU
+	formatSTAR
+)
+
+func (b *block) format() format {
+	var p numbers
+	sum := p.octal(b.field(148, 8))
+	unsigned, signed := b.checksums()
+	if p.bad || sum != unsigned && sum != signed {
+		return formatUnknown
+	}
+	switch magic := string(b.field(257, 6)); {
+	case magic == "ustar\x00" && string(b.field(508, 4)) == "tar\x00":
+		return formatSTAR
+	case magic == "ustar\x00":
+		return formatUSTAR
+	case magic == "ustar " && string(b.field(263, 2)) == " \x00":
+		return formatGNU
+	}
+	return formatV7
+}
+
+// checksums returns the sum of all bytes with the checksum itself as spaces: POSIX adds unsigned bytes, Sun's tar signed ones.
+func (b *block) checksums() (unsigned, signed int64) {
+	for _, c := range b {
+		unsigned += int64(c)
+		signed += int64(int8(c))
+	}
+	for _, c := range b.field(148, 8) {
+		unsigned += ' ' - int64(c)
+		signed += ' ' - int64(int8(c))
+	}
+	return unsigned, signed
+}
+
+// header parses b into e: the fields that a header has without the extended ones. ok is false where archive/tar returns ErrHeader.
+func (b *block) header(e *Entry) (f format, ok bool) {
+	f = b.format()
+	if f == formatUnknown {
+		return f, false
+	}
+	var p numbers
+	*e = Entry{
+		Name:    cString(b.field(0, 100)),
+		Mode:    p.number(b.field(100, 8)),
+		UID:     p.number(b.field(108, 8)),
+		GID:     p.number(b.field(116, 8)),
+		Size:    p.number(b.field(124, 12)),
+		ModTime: time.Unix(p.number(b.field(136, 12)), 0).UTC(),
+		Type:    b[156],
+		Link:    cString(b.field(157, 100)),
+	}
+	if f == formatV7 {
+		return f, !p.bad
+	}
+	e.Uname, e.Gname = cString(b.field(265, 32)), cString(b.field(297, 32))
+	e.DevMajor, e.DevMinor = p.number(b.field(329, 8)), p.number(b.field(337, 8))
+	if prefix := b.prefix(f, &p); prefix != "" {
+		e.Name = prefix + "/" + e.Name
+	}
+	return f, !p.bad
+}
+
+// prefix returns what stands before the name. GNU has its times there; Go before 1.8 wrote a prefix into GNU headers nevertheless, which
+// shows by times that are no numbers.
+func (b *block) prefix(f format, p *numbers) string {
+	switch f {
+	case formatUSTAR:
+		return cString(b.field(345, 155))
+	case formatSTAR:
+		p.number(b.field(476, 12))
+		p.number(b.field(488, 12))
+		return cString(b.field(345, 131))
+	}
+	var times numbers
+	for _, t := range [][]byte{b.field(345, 12), b.field(357, 12)} {
+		if t[0] != 0 {
+			times.number(t)
+		}
+	}
+	if s := cString(b.field(345, 155)); times.bad && isASCII(s) {
+		return s
+	}
+	return ""
+}
+
+func isASCII(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 }) < 0
+}
+
+func cString(b []byte) string {
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		b = b[:i]
+	}
+	return string(b)
+}
+
+// numbers parses numeric fields and remembers whether one was bad.
+type numbers struct{ bad bool }
+
+// number parses octal digits or, where the first bit is set, a big-endian number in two's complement (GNU, base 256).
+func (p *numbers) number(b []byte) int64 {
+	if b[0]&0x80 == 0 {
+		return p.octal(b)
+	}
+	var flip byte // negative numbers are read as their complement
+	if b[0]&0x40 != 0 {
+		flip = 0xff
+	}
+	x := uint64((b[0] ^ flip) & 0x7f)
+	for _, c := range b[1:] {
+		if x>>56 > 0 {
+			p.bad = true
+			return 0
+		}
+		x = x<<8 | uint64(c^flip)
+	}
+	if x>>63 > 0 {
+		p.bad = true
+		return 0
+	}
+	if flip != 0 {
+		return ^int64(x)
+	}
+	return int64(x)
+}
+
+func (p *numbers) octal(b []byte) int64 {
+	b = bytes.Trim(b, " \x00")
+	if len(b) == 0 {
+		return 0
+	}
+	x, err := strconv.ParseUint(cString(b), 8, 64)
+	p.bad = p.bad || err != nil
+	return int64(x)
+}
