@@ -1,6 +1,12 @@
 package zran
 
-import "io"
+import (
+	"errors"
+	"io"
+)
+
+// pieceSize is how much is decoded at once: it stays in the cache of the processor for who reads it next.
+const pieceSize = 256 << 10
 
 // Options are the choices of a [Builder]. The zero value and nil mean the defaults.
 type Options struct {
@@ -8,19 +14,148 @@ type Options struct {
 	MaxSize int64 // how many bytes the stream may decode to before ErrTooLarge; 0: no limit
 }
 
-// A Builder decodes a gzip stream and notes its checkpoints on the way. Its methods may not be called at the same time.
-type Builder struct{}
+// A Builder decodes a gzip stream and notes its checkpoints on the way. Its methods may not be called at the same time. It takes about
+// 600 KiB, and the index, 2 KB for each checkpoint.
+type Builder struct {
+	d       decoder
+	r       int // out[r:w] is still to be read
+	err     error
+	maxSize int64
+
+	span    int64
+	last    int64 // offset of the last checkpoint
+	packer  packer
+	pending bool // the window of the last checkpoint is not yet packed
+	spans   spanWriter
+}
 
 // NewBuilder returns a Builder that decodes r, which it reads in large pieces and to its end. The stream may have several
 // members, and zero bytes behind the last.
-func NewBuilder(r io.Reader, o *Options) *Builder { panic("not yet") }
+func NewBuilder(r io.Reader, o *Options) *Builder {
+	if o == nil {
+		o = &Options{}
+	}
+	b := &Builder{span: min(max(o.Span, MinSpan), MaxSpan), maxSize: o.MaxSize}
+	if o.Span <= 0 {
+		b.span = DefaultSpan
+	}
+	b.d.check = true
+	b.d.begin(r, 0, make([]byte, windowSize+pieceSize+outSlack))
+	return b
+}
 
 // Read returns decoded bytes. At the end, all checksums being right, it returns io.EOF; a damaged stream is a [CorruptError], one
 // that was cut short io.ErrUnexpectedEOF, one that is too large [ErrTooLarge]; errors of the underlying reader pass unchanged.
-func (b *Builder) Read(p []byte) (int, error) { panic("not yet") }
+func (b *Builder) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	b.fill()
+	n := copy(p, b.d.out[b.r:b.d.w])
+	b.r += n
+	if n == 0 {
+		return 0, b.err
+	}
+	return n, nil
+}
 
 // WriteTo writes what is left of the decoded stream to w, in pieces of up to 256 KiB and without copying it.
-func (b *Builder) WriteTo(w io.Writer) (int64, error) { panic("not yet") }
+func (b *Builder) WriteTo(w io.Writer) (n int64, err error) {
+	for {
+		b.fill()
+		if b.r == b.d.w {
+			break
+		}
+		m, err := w.Write(b.d.out[b.r:b.d.w])
+		n, b.r = n+int64(m), b.r+m
+		if err != nil {
+			return n, err
+		}
+	}
+	if b.err == io.EOF {
+		return n, nil
+	}
+	return n, b.err
+}
 
 // Index returns the checkpoints. It is an error to call it before Read has returned io.EOF, or WriteTo nil.
-func (b *Builder) Index() (*Index, error) { panic("not yet") }
+func (b *Builder) Index() (*Index, error) {
+	if b.err == nil {
+		return nil, errors.New("zran: an index before the end of the stream")
+	}
+	if b.err != io.EOF {
+		return nil, b.err
+	}
+	return b.spans.index()
+}
+
+// fill decodes the next piece, all of the last being read.
+func (b *Builder) fill() {
+	if b.r < b.d.w || b.err != nil {
+		return
+	}
+	b.d.slide()
+	b.r = b.d.w
+	for limit := windowSize + pieceSize; b.err == nil && b.d.w < limit; {
+		if b.err = b.checkpoint(); b.err != nil {
+			break
+		}
+		from := b.d.w
+		b.err = b.d.step(min(limit, b.due()))
+		b.spans.add(b.d.out[from:b.d.w])
+		if b.maxSize > 0 && b.d.offset() > b.maxSize && b.err == nil {
+			b.err = ErrTooLarge
+		}
+	}
+	if b.err == io.EOF {
+		b.finish()
+	}
+}
+
+// due returns where in out there is something to be done: to pack the window, or to set the next checkpoint.
+func (b *Builder) due() int {
+	if b.pending {
+		return b.packer.marks.at + windowSize
+	}
+	return int(b.last + b.span - b.d.origin)
+}
+
+// checkpoint does what is due. Where a member starts is a good place, since no window is needed there.
+func (b *Builder) checkpoint() error {
+	d := &b.d
+	if b.pending && (d.w >= b.due() || d.state == atMember) {
+		if err := b.packWindow(); err != nil {
+			return err
+		}
+	}
+	since := d.offset() - b.last
+	switch {
+	case b.spans.empty():
+		b.spans.start(point{kind: memberPoint})
+	case d.state == atMember && since >= b.span/2:
+		b.last = d.offset()
+		b.spans.start(point{out: b.last, bit: d.in.offset(), kind: memberPoint})
+	case since >= b.span && (d.state == inStored || d.state == inSymbols || d.state == atBlock):
+		b.last = d.offset()
+		b.spans.start(d.point())
+		b.packer.begin(d.out[max(d.floor, d.w-windowSize):d.w], d.w)
+		d.marks, b.pending = &b.packer.marks, true
+	}
+	return nil
+}
+
+func (b *Builder) packWindow() error {
+	packed, err := b.packer.pack()
+	b.spans.window(packed)
+	b.d.marks, b.pending = nil, false
+	return err
+}
+
+func (b *Builder) finish() {
+	if b.pending {
+		if err := b.packWindow(); err != nil {
+			b.err = err
+		}
+	}
+	b.spans.finish(b.d.offset(), b.d.in.base+int64(b.d.in.pos))
+}
