@@ -3,9 +3,18 @@ package zran
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
+	"fmt"
+	"hash/crc32"
 	"io"
+	"io/fs"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 func compress(t testing.TB, data []byte, level int) []byte {
@@ -24,10 +33,10 @@ func compress(t testing.TB, data []byte, level int) []byte {
 	return b.Bytes()
 }
 
-// words returns n bytes of text that compresses about as source code does.
+// words returns n bytes of text and noise that compress about as a layer does.
 func words(n int) []byte {
 	r := rand.New(rand.NewPCG(1, 2))
-	b := make([]byte, 0, n+32)
+	b := make([]byte, 0, n+64)
 	for len(b) < n {
 		switch k := r.IntN(20); {
 		case k == 0 && len(b) > 100:
@@ -44,41 +53,316 @@ func words(n int) []byte {
 	return b[:n]
 }
 
-func index(t testing.TB, data, want []byte, o *Options) *Index {
+func noise(n int) []byte {
+	b := make([]byte, n)
+	r := rand.New(rand.NewPCG(5, 6))
+	for i := range b {
+		b[i] = byte(r.Uint32())
+	}
+	return b
+}
+
+// oracle decodes data as the standard library does.
+func oracle(data []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
+}
+
+// index decodes data, which is want, and returns its index.
+func index(t testing.TB, data, want []byte, span int64) *Index {
 	t.Helper()
-	b := NewBuilder(bytes.NewReader(data), o)
+	b := NewBuilder(bytes.NewReader(data), &Options{Span: span})
 	var got bytes.Buffer
 	if _, err := io.Copy(&got, b); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got.Bytes(), want) {
-		t.Fatalf("the Builder returned %d bytes, want %d, which differ", got.Len(), len(want))
+		t.Fatalf("the Builder returned %d bytes, want %d, or others", got.Len(), len(want))
 	}
 	x, err := b.Index()
 	if err != nil {
 		t.Fatal(err)
 	}
+	if x.Size() != int64(len(want)) || x.CompressedSize() != int64(len(data)) {
+		t.Fatalf("the index is of %d to %d bytes, want %d to %d", x.CompressedSize(), x.Size(), len(data), len(want))
+	}
+	if err := x.Verify(); err != nil {
+		t.Fatal(err)
+	}
 	return x
 }
 
-func TestReadAt(t *testing.T) {
-	text := words(3 << 20)
-	for level := -2; level <= 9; level++ {
-		data := compress(t, text, level)
-		x := index(t, data, text, &Options{Span: MinSpan})
-		t.Logf("level %d: %d bytes, %d spans, longest %d, index %d", level, len(data), x.Len(), x.LongestSpan(), x.EncodedSize())
-		r := NewReader(bytes.NewReader(data), int64(len(data)), x, &ReaderOptions{CacheBytes: 1 << 20})
-		rnd := rand.New(rand.NewPCG(3, 4))
-		for range 200 {
-			off := rnd.IntN(len(text))
-			p := make([]byte, min(rnd.IntN(100000), len(text)-off))
-			if n, err := r.ReadAt(p, int64(off)); n != len(p) || err != nil || !bytes.Equal(p, text[off:off+n]) {
-				t.Fatalf("level %d: ReadAt(%d bytes, %d) = %d, %v, or they differ", level, len(p), off, n, err)
+func newReader(data []byte, x *Index, cache int64) *Reader {
+	return NewReader(bytes.NewReader(data), int64(len(data)), x, &ReaderOptions{CacheBytes: cache})
+}
+
+// streams are all kinds of gzip, by name: compressed, and what that is.
+func streams(t testing.TB) map[string][2][]byte {
+	text := words(400_000)
+	all := map[string][2][]byte{}
+	for level := gzip.HuffmanOnly; level <= gzip.BestCompression; level++ {
+		all[fmt.Sprintf("level %d", level)] = [2][]byte{compress(t, text, level), text}
+	}
+	six, random, zeros := compress(t, text, 6), noise(300_000), make([]byte, 3_000_000)
+	cat := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+	empty := compress(t, nil, 6)
+	var files, plain []byte
+	for i := 0; len(plain) < 300_000; i++ {
+		file := words(i * 37 % 5000)
+		files, plain = append(files, compress(t, file, 9)...), append(plain, file...)
+	}
+	all["empty"] = [2][]byte{empty, nil}
+	all["noise"] = [2][]byte{compress(t, random, 6), random}
+	all["zeros"] = [2][]byte{compress(t, zeros, 6), zeros}
+	all["three bytes"] = [2][]byte{compress(t, []byte("abc"), 6), []byte("abc")}
+	all["members"] = [2][]byte{cat(six, empty, empty, compress(t, random, 1), six), cat(text, random, text)}
+	all["member per file"] = [2][]byte{files, plain}
+	all["padding"] = [2][]byte{cat(six, make([]byte, 1000)), text}
+	all["header"] = [2][]byte{withHeader(t, text, &gzip.Header{Name: "näme", Comment: "comment", Extra: bytes.Repeat([]byte("x"), 60000)}), text}
+	all["one block"] = [2][]byte{zeroBlock(10_000), make([]byte, 10_000*258+1)}
+	return all
+}
+
+func withHeader(t testing.TB, data []byte, h *gzip.Header) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	w.Header = *h
+	if _, err := w.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// TestDecode compares what a Builder returns, and then every read of a Reader, with what was compressed.
+func TestDecode(t *testing.T) {
+	for name, s := range streams(t) {
+		t.Run(name, func(t *testing.T) {
+			x := index(t, s[0], s[1], MinSpan)
+			if most := int64(MinSpan + outSlack); x.LongestSpan() > most {
+				t.Errorf("a span of %d bytes, want at most %d", x.LongestSpan(), most)
 			}
+			readEverywhere(t, newReader(s[0], x, 1<<20), s[1])
+		})
+	}
+}
+
+func readEverywhere(t *testing.T, r *Reader, want []byte) {
+	t.Helper()
+	rnd := rand.New(rand.NewPCG(3, 4))
+	for range min(50, len(want)) {
+		off := rnd.IntN(len(want))
+		p := make([]byte, min(rnd.IntN(1<<rnd.IntN(18)+1), len(want)-off))
+		if n, err := r.ReadAt(p, int64(off)); n != len(p) || err != nil || !bytes.Equal(p, want[off:off+n]) {
+			t.Fatalf("ReadAt(%d bytes, %d) = %d, %v, or others", len(p), off, n, err)
 		}
-		var all bytes.Buffer
-		if _, err := r.WriteTo(&all); err != nil || !bytes.Equal(all.Bytes(), text) {
-			t.Fatalf("level %d: WriteTo: %d bytes, %v, or they differ", level, all.Len(), err)
+		checkRange(t, r, want, off, len(p))
+	}
+	if n, err := r.ReadAt(make([]byte, 10), int64(len(want))); n != 0 || err != io.EOF {
+		t.Errorf("ReadAt the end = %d, %v, want io.EOF", n, err)
+	}
+	checkRange(t, r, want, 0, len(want))
+}
+
+func checkRange(t *testing.T, r *Reader, want []byte, off, n int) {
+	t.Helper()
+	var b bytes.Buffer
+	if m, err := r.WriteRangeTo(&b, int64(off), int64(n)); m != int64(n) || err != nil || !bytes.Equal(b.Bytes(), want[off:off+n]) {
+		t.Fatalf("WriteRangeTo(%d, %d) = %d, %v, or other bytes", off, n, m, err)
+	}
+}
+
+// TestGoroot decodes what the standard library is tested with, as it does, and again compressed at some levels.
+func TestGoroot(t *testing.T) {
+	root := filepath.Join(runtime.GOROOT(), "src")
+	seen := 0
+	for _, dir := range []string{"compress", "archive/tar/testdata"} {
+		err := filepath.WalkDir(filepath.Join(root, dir), func(p string, e fs.DirEntry, err error) error {
+			if err != nil || e.IsDir() || !strings.Contains(p, "testdata") {
+				return err
+			}
+			data, err := os.ReadFile(p)
+			if err != nil {
+				return err
+			}
+			seen++
+			compare(t, p, data)
+			for _, level := range []int{gzip.HuffmanOnly, 1, 6} {
+				compare(t, p, compress(t, data, level))
+			}
+			return nil
+		})
+		if err != nil {
+			t.Skip("no sources of Go here:", err)
 		}
+	}
+	if seen == 0 {
+		t.Error("no testdata")
+	}
+}
+
+// compare decodes data here and in the standard library.
+func compare(t *testing.T, name string, data []byte) {
+	t.Helper()
+	got, err := io.ReadAll(NewBuilder(bytes.NewReader(data), nil))
+	t.Run(filepath.Base(name), func(t *testing.T) { compareBytes(t, data, got, err) })
+}
+
+// compareBytes wants what the standard library makes of data: the same bytes, and an error if it has one; then, one of them may have
+// got further than the other. Padding is no error here, nor is a long name.
+func compareBytes(t *testing.T, data, got []byte, err error) {
+	t.Helper()
+	want, wantErr := oracle(data)
+	if err == nil && wantErr != nil && (isPadded(data) || wantErr == gzip.ErrHeader && len(data) > 512) {
+		return
+	}
+	if (err == nil) != (wantErr == nil) {
+		t.Fatalf("%v, but compress/gzip: %v", err, wantErr)
+	}
+	n := min(len(got), len(want))
+	if !bytes.Equal(got[:n], want[:n]) || err == nil && len(got) != len(want) {
+		t.Fatalf("%d bytes are not the %d of compress/gzip", len(got), len(want))
+	}
+}
+
+// isPadded reports whether compress/gzip accepts data without some of the zeros that it ends in.
+func isPadded(data []byte) bool {
+	for len(data) > 0 && data[len(data)-1] == 0 {
+		data = data[:len(data)-1]
+		if _, err := oracle(data); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func TestTruncated(t *testing.T) {
+	text := words(3000)
+	data := append(compress(t, text, 6), withHeader(t, text, &gzip.Header{Name: "n", Comment: "c", Extra: []byte("extra")})...)
+	for n := range data {
+		got, err := io.ReadAll(NewBuilder(bytes.NewReader(data[:n]), nil))
+		if n == len(data)/2 && err == nil {
+			t.Fatal("the first member alone ends elsewhere")
+		}
+		if _, want := oracle(data[:n]); (want == nil) != (err == nil) {
+			t.Errorf("%d bytes: %v, want %v", n, err, want)
+		}
+		if err != nil && err != io.ErrUnexpectedEOF {
+			t.Errorf("%d bytes: %v, want %v", n, err, io.ErrUnexpectedEOF)
+		}
+		if !bytes.HasPrefix(append(text, text...), got) {
+			t.Errorf("%d bytes: wrong ones", n)
+		}
+	}
+}
+
+func TestSources(t *testing.T) {
+	text := words(200_000)
+	data := compress(t, text, 6)
+	broken := errors.New("broken")
+	for _, c := range []struct {
+		name string
+		wrap func(io.Reader) io.Reader
+		want error
+	}{
+		{"one byte", iotest.OneByteReader, nil},
+		{"half", iotest.HalfReader, nil},
+		{"data and error", iotest.DataErrReader, nil},
+		{"timeout", func(r io.Reader) io.Reader { return iotest.TimeoutReader(iotest.OneByteReader(r)) }, iotest.ErrTimeout},
+		{"error", func(r io.Reader) io.Reader {
+			return io.MultiReader(io.LimitReader(r, 20000), iotest.ErrReader(broken))
+		}, broken},
+		{"nothing", func(io.Reader) io.Reader { return emptyReader{} }, io.ErrNoProgress},
+	} {
+		got, err := io.ReadAll(iotest.OneByteReader(NewBuilder(c.wrap(bytes.NewReader(data)), nil)))
+		if err != c.want || !bytes.HasPrefix(text, got) || err == nil && len(got) != len(text) {
+			t.Errorf("%s: %d bytes, %v, want %v", c.name, len(got), err, c.want)
+		}
+	}
+}
+
+type emptyReader struct{}
+
+func (emptyReader) Read([]byte) (int, error) { return 0, nil }
+
+func TestMaxSize(t *testing.T) {
+	data := zeroBlock(1 << 14)
+	const limit = 1 << 20
+	b := NewBuilder(bytes.NewReader(data), &Options{MaxSize: limit})
+	n, err := io.Copy(io.Discard, b)
+	if err != ErrTooLarge || n > limit+pieceSize {
+		t.Errorf("%d bytes, %v, want %v", n, err, ErrTooLarge)
+	}
+	if _, err := b.Index(); err != ErrTooLarge {
+		t.Errorf("Index: %v", err)
+	}
+	text := words(1000)
+	if _, err := io.Copy(io.Discard, NewBuilder(bytes.NewReader(compress(t, text, 6)), &Options{MaxSize: 1000})); err != nil {
+		t.Errorf("at the limit: %v", err)
+	}
+}
+
+// TestCorrupt changes streams at random: an error, or the right bytes, from the Builder and from the Reader.
+func TestCorrupt(t *testing.T) {
+	text := words(150_000)
+	data := append(compress(t, text[:100_000], 6), compress(t, text[100_000:], 0)...)
+	x := index(t, data, text, MinSpan)
+	rnd := rand.New(rand.NewPCG(7, 8))
+	for range 1000 {
+		bad := bytes.Clone(data)
+		for range 1 + rnd.IntN(3) {
+			bad[rnd.IntN(len(bad))] ^= 1 << rnd.IntN(8)
+		}
+		got, err := io.ReadAll(NewBuilder(bytes.NewReader(bad), &Options{MaxSize: 1 << 20}))
+		if err == nil && !bytes.Equal(got, text) {
+			t.Fatalf("the Builder took %d wrong bytes", len(got))
+		}
+		r := newReader(bad, x, 1<<20)
+		off := rnd.IntN(len(text) - 5000)
+		p := make([]byte, 5000)
+		if n, err := r.ReadAt(p, int64(off)); !bytes.Equal(p[:n], text[off:off+n]) || err == nil && n < len(p) {
+			t.Fatalf("ReadAt returned wrong bytes, and %v", err)
+		}
+	}
+}
+
+// zeroBlock returns a stream whose single block, of fixed codes, is a zero byte and n matches of 258.
+func zeroBlock(n int) []byte {
+	b := bitWriter{data: []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}}
+	b.put(1, 1)
+	b.put(1, 2)
+	b.put(0x0c, 8) // literal 0: 00110000, first bit first
+	for range n {
+		b.put(0xa3, 8) // length 258: 11000101
+		b.put(0, 5)    // distance 1
+	}
+	b.put(0, 7)
+	if b.n > 0 {
+		b.put(0, 8-b.n)
+	}
+	crc := uint32(0)
+	for left, zeros := n*258+1, make([]byte, 1<<16); left > 0; left -= len(zeros) {
+		crc = crc32.Update(crc, crc32.IEEETable, zeros[:min(left, len(zeros))])
+	}
+	return le.AppendUint32(le.AppendUint32(b.data, crc), uint32(n*258+1))
+}
+
+type bitWriter struct {
+	data []byte
+	acc  uint64
+	n    uint
+}
+
+func (b *bitWriter) put(v uint64, n uint) {
+	b.acc |= v << b.n
+	for b.n += n; b.n >= 8; b.n -= 8 {
+		b.data = append(b.data, byte(b.acc))
+		b.acc >>= 8
 	}
 }
