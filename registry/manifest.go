@@ -27,37 +27,20 @@ const (
 
 // headManifest says whether a manifest is there, and what it is [end-3].
 func (h *handler) headManifest(w http.ResponseWriter, r *http.Request, rt api.Route) error {
-	d, err := h.describe(r.Context(), rt)
+	m, err := h.manifest(r.Context(), rt)
 	if err != nil {
 		return err
 	}
-	if manifestHeaders(w, r, rt, d) {
+	if manifestHeaders(w, r, rt, m.Descriptor) {
 		return nil
 	}
-	w.Header()["Content-Length"] = []string{strconv.FormatInt(d.Size, 10)}
+	w.Header()["Content-Length"] = []string{strconv.FormatInt(m.Size, 10)}
 	return nil
-}
-
-// describe returns media type, digest and size of what rt names.
-func (h *handler) describe(ctx context.Context, rt api.Route) (oci.Descriptor, error) {
-	if rt.Tag != "" {
-		return h.store.ResolveTag(ctx, rt.Name, rt.Tag)
-	}
-	m, err := h.store.GetManifest(ctx, rt.Name, rt.Digest)
-	return m.Descriptor, err
 }
 
 // getManifest serves a manifest as it was pushed, whatever the client accepts [end-3].
 func (h *handler) getManifest(w http.ResponseWriter, r *http.Request, rt api.Route) error {
-	d := rt.Digest
-	if rt.Tag != "" {
-		desc, err := h.store.ResolveTag(r.Context(), rt.Name, rt.Tag)
-		if err != nil {
-			return err
-		}
-		d = desc.Digest
-	}
-	m, err := h.store.GetManifest(r.Context(), rt.Name, d)
+	m, err := h.manifest(r.Context(), rt)
 	if err != nil {
 		return err
 	}
@@ -65,6 +48,19 @@ func (h *handler) getManifest(w http.ResponseWriter, r *http.Request, rt api.Rou
 		return nil
 	}
 	return send(w, m.Raw)
+}
+
+// manifest returns what rt names. HEAD goes through it too: only who has read the content knows that it is there.
+func (h *handler) manifest(ctx context.Context, rt api.Route) (storage.Manifest, error) {
+	d := rt.Digest
+	if rt.Tag != "" {
+		desc, err := h.store.ResolveTag(ctx, rt.Name, rt.Tag)
+		if err != nil {
+			return storage.Manifest{}, err
+		}
+		d = desc.Digest
+	}
+	return h.store.GetManifest(ctx, rt.Name, d)
 }
 
 // manifestHeaders sets what all answers about a manifest share, and reports whether it has answered: 304, because the

@@ -68,7 +68,8 @@ type ManifestReader interface {
 	// GetManifest returns the manifest as it was pushed: Raw, and of the descriptor the media type, the digest and the
 	// size. Raw hashes to d, or the error also wraps ErrDamaged. The caller must not change Raw.
 	GetManifest(ctx context.Context, repo oci.Name, d digest.Digest) (Manifest, error)
-	// ResolveTag returns media type, digest and size of the manifest that the tag points at.
+	// ResolveTag returns media type, digest and size of the manifest that the tag points at, as they are recorded;
+	// whether its content is as it was stored, GetManifest tells.
 	ResolveTag(ctx context.Context, repo oci.Name, tag oci.Tag) (oci.Descriptor, error)
 	// Tags yields the tags greater than after, in byte order; one ErrRepoUnknown where there is no such repository.
 	// The sequence is no snapshot: a tag that comes or goes while it runs may or may not be in it.
