@@ -12,7 +12,7 @@ import (
 )
 
 func TestReader(t *testing.T) {
-	text := words(300_000)
+	text := words(150_000)
 	data := compress(t, text, 6)
 	r := newReader(data, index(t, data, text, MinSpan), 0)
 	if err := iotest.TestReader(io.NewSectionReader(r, 0, r.Size()), text); err != nil {
@@ -23,10 +23,10 @@ func TestReader(t *testing.T) {
 		err          error
 	}{
 		{0, 0, 0, nil},
-		{300_000, 0, 0, nil},
-		{299_990, 11, 10, io.EOF},
-		{300_001, 1, 0, io.EOF},
-		{0, 1 << 62, 300_000, io.EOF},
+		{150_000, 0, 0, nil},
+		{149_990, 11, 10, io.EOF},
+		{150_001, 1, 0, io.EOF},
+		{0, 1 << 62, 150_000, io.EOF},
 	} {
 		if n, err := r.WriteRangeTo(io.Discard, c.off, c.n); n != c.want || err != c.err {
 			t.Errorf("WriteRangeTo(%d, %d) = %d, %v, want %d, %v", c.off, c.n, n, err, c.want, c.err)
@@ -61,7 +61,7 @@ func (g *gate) ReadAt(p []byte, off int64) (int, error) {
 
 // TestSingleFlight has many want the same span: the source is read once.
 func TestSingleFlight(t *testing.T) {
-	text := words(300_000)
+	text := words(150_000)
 	data := compress(t, text, 6)
 	g := &gate{ReaderAt: bytes.NewReader(data), open: make(chan struct{})}
 	r := NewReader(g, int64(len(data)), index(t, data, text, MinSpan), nil)
@@ -83,14 +83,14 @@ func TestSingleFlight(t *testing.T) {
 
 // TestConcurrent reads everywhere at once, with a cache that is too small.
 func TestConcurrent(t *testing.T) {
-	text := words(1 << 20)
+	text := words(500_000)
 	data := compress(t, text, 6)
 	r := newReader(data, index(t, data, text, MinSpan), 400<<10)
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
 			rnd := rand.New(rand.NewPCG(1, uint64(i)))
-			for range 60 {
+			for range 20 {
 				p := make([]byte, 1+rnd.IntN(50_000))
 				off := rnd.IntN(len(text) - len(p))
 				if _, err := r.ReadAt(p, int64(off)); err != nil || !bytes.Equal(p, text[off:off+len(p)]) {
@@ -117,7 +117,7 @@ func TestConcurrent(t *testing.T) {
 
 // TestSequential reads from the start to the end: nothing of the source twice.
 func TestSequential(t *testing.T) {
-	text := words(1 << 20)
+	text := words(500_000)
 	data := compress(t, text, 6)
 	g := &gate{ReaderAt: bytes.NewReader(data)}
 	r := NewReader(g, int64(len(data)), index(t, data, text, MinSpan), nil)
