@@ -8,9 +8,10 @@ import (
 	"strings"
 )
 
-// builder keeps the entries of an archive until all are there and can be sorted. Each is packed into some 70 bytes beside the row that
-// points to it: a million entries with structs and strings would be three times as much.
-type builder struct {
+// Builder makes the table of an archive that the caller reads, of whatever format: [Index] uses it for tar. It keeps the entries until all
+// are there and can be sorted. Each is packed into some 70 bytes beside the row that points to it: a million entries with structs and
+// strings would be three times as much.
+type Builder struct {
 	opts   *Options
 	rows   []row
 	chunks [][]byte // what rows point to
@@ -37,12 +38,15 @@ const (
 	ofGlobal = ^uint32(0)
 )
 
-func newBuilder(o *Options) *builder {
-	return &builder{opts: o, dirs: map[string]uint32{".": 0}, paths: []string{"."}, target: map[int]int{}}
+// NewBuilder returns a Builder of an empty table.
+func NewBuilder(o *Options) *Builder {
+	o = o.withDefaults()
+	return &Builder{opts: o, dirs: map[string]uint32{".": 0}, paths: []string{"."}, target: map[int]int{}}
 }
 
-// add takes e in and sets its path.
-func (b *builder) add(e *Entry) error {
+// Add takes an entry in and sets its path; what the entry says is copied. Entries come in the order of the archive. The error wraps
+// [ErrLimit].
+func (b *Builder) Add(e *Entry) error {
 	if e.Type == TypeGlobal {
 		return b.pack(e, ofGlobal)
 	}
@@ -62,7 +66,7 @@ func (b *builder) add(e *Entry) error {
 }
 
 // dir returns the index of a directory; it and those above it become known.
-func (b *builder) dir(p string) (uint32, error) {
+func (b *Builder) dir(p string) (uint32, error) {
 	if i, ok := b.dirs[p]; ok {
 		return i, nil
 	}
@@ -84,7 +88,7 @@ func (b *builder) dir(p string) (uint32, error) {
 }
 
 // pack appends e to the rows.
-func (b *builder) pack(e *Entry, dir uint32) error {
+func (b *Builder) pack(e *Entry, dir uint32) error {
 	if len(b.rows) >= b.opts.MaxEntries {
 		return b.limit("entries", b.opts.MaxEntries)
 	}
@@ -106,16 +110,16 @@ func (b *builder) pack(e *Entry, dir uint32) error {
 	return nil
 }
 
-func (b *builder) packed(r row) []byte { return b.chunks[r.chunk][r.at:] }
+func (b *Builder) packed(r row) []byte { return b.chunks[r.chunk][r.at:] }
 
 // base returns the last element of a row's path.
-func (b *builder) base(r row) []byte {
+func (b *Builder) base(r row) []byte {
 	p := b.packed(r)
 	n, w := binary.Uvarint(p)
 	return p[w : w+int(n)]
 }
 
-func (b *builder) path(r row) string {
+func (b *Builder) path(r row) string {
 	switch r.dir {
 	case ofGlobal:
 		return ""
@@ -126,7 +130,7 @@ func (b *builder) path(r row) string {
 }
 
 // entry unpacks a row.
-func (b *builder) entry(r row) *Entry {
+func (b *Builder) entry(r row) *Entry {
 	p := b.packed(r)
 	n, w := binary.Uvarint(p)
 	d := decoder{b: p[w+int(n):]}
@@ -136,7 +140,7 @@ func (b *builder) entry(r row) *Entry {
 }
 
 // finish makes up what is missing, sorts, and resolves hard links.
-func (b *builder) finish() error {
+func (b *Builder) finish() error {
 	b.sort()
 	n := len(b.rows)
 	if err := b.addMissing(); err != nil {
@@ -150,7 +154,7 @@ func (b *builder) finish() error {
 }
 
 // sort brings the rows into the order of their keys; of one path the last entry comes first.
-func (b *builder) sort() {
+func (b *Builder) sort() {
 	order := make([]uint32, len(b.paths))
 	for i := range order {
 		order[i] = uint32(i)
@@ -176,7 +180,7 @@ func dirKey(dir string) string {
 	return dir
 }
 
-func (b *builder) place(dir uint32) uint32 {
+func (b *Builder) place(dir uint32) uint32 {
 	switch dir {
 	case ofRoot:
 		return 0
@@ -187,16 +191,16 @@ func (b *builder) place(dir uint32) uint32 {
 }
 
 // samePath reports whether the rows i and j are entries of one path.
-func (b *builder) samePath(i, j int) bool {
+func (b *Builder) samePath(i, j int) bool {
 	x, y := b.rows[i], b.rows[j]
 	return x.dir == y.dir && x.dir != ofGlobal && bytes.Equal(b.base(x), b.base(y))
 }
 
 // overwritten reports whether a later entry has the path of row i.
-func (b *builder) overwritten(i int) bool { return i > 0 && b.samePath(i-1, i) }
+func (b *Builder) overwritten(i int) bool { return i > 0 && b.samePath(i-1, i) }
 
 // addMissing makes up the directories that something lies in and that are no directories in the archive.
-func (b *builder) addMissing() error {
+func (b *Builder) addMissing() error {
 	have := make([]bool, len(b.paths))
 	for i, r := range b.rows {
 		if b.overwritten(i) || r.dir == ofGlobal {
@@ -223,7 +227,7 @@ func (b *builder) addMissing() error {
 }
 
 // resolve finds what hard links mean: the file that had the name when the link was made, or else the one that got it later.
-func (b *builder) resolve() {
+func (b *Builder) resolve() {
 	var links []int
 	for i, r := range b.rows {
 		if b.entry(r).Type == TypeLink {
@@ -239,7 +243,7 @@ func (b *builder) resolve() {
 }
 
 // targetOf returns the row that the link in row i means, -1 if there is none.
-func (b *builder) targetOf(i int) int {
+func (b *Builder) targetOf(i int) int {
 	link := b.rows[i]
 	first, found := b.find(cleanPath(b.entry(link).Link))
 	if !found {
@@ -265,7 +269,7 @@ func (b *builder) targetOf(i int) int {
 }
 
 // find returns the first row of a path.
-func (b *builder) find(p string) (int, bool) {
+func (b *Builder) find(p string) (int, bool) {
 	parent, base := splitPath(p)
 	dir, ok := b.dirs[parent]
 	if !ok {

@@ -40,8 +40,8 @@ var columns = []column{
 	},
 	{putSparse, getSparse},
 	{
-		func(b []byte, _, e *Entry) []byte { return binary.AppendVarint(b, (e.Data-e.Header)/blockSize) },
-		func(d *decoder, _, e *Entry) { e.Data = d.varint() * blockSize }, // from the header, which comes next
+		func(b []byte, _, e *Entry) []byte { return appendDistance(b, e.Data-e.Header) },
+		func(d *decoder, _, e *Entry) { e.Data = d.distance() }, // from the header, which comes next
 	},
 	{putHeader, getHeader},
 	{
@@ -171,16 +171,33 @@ func (e *Entry) stored() int64 {
 	return e.Size
 }
 
-// after is where the next header of the archive stands.
-func (e *Entry) after() int64 { return (e.Data + e.stored() + blockSize - 1) / blockSize }
-
-func putHeader(b []byte, prev, e *Entry) []byte {
-	return binary.AppendVarint(b, e.Header/blockSize-prev.after())
+// after is where the next header of a tar archive stands.
+func (e *Entry) after() int64 {
+	end := e.Data + e.stored()
+	return end + -end&(blockSize-1)
 }
 
+func putHeader(b []byte, prev, e *Entry) []byte { return appendDistance(b, e.Header-prev.after()) }
+
 func getHeader(d *decoder, prev, e *Entry) {
-	e.Header = (d.varint() + prev.after()) * blockSize
+	e.Header = d.distance() + prev.after()
 	e.Data += e.Header
+}
+
+// appendDistance appends a number that is mostly one of whole blocks.
+func appendDistance(b []byte, n int64) []byte {
+	if n%blockSize == 0 {
+		return binary.AppendVarint(b, n/blockSize*2)
+	}
+	return binary.AppendVarint(b, n<<1|1)
+}
+
+func (d *decoder) distance() int64 {
+	n := d.varint()
+	if n&1 == 0 {
+		return n / 2 * blockSize
+	}
+	return n >> 1
 }
 
 func putSparse(b []byte, _, e *Entry) []byte {

@@ -179,8 +179,12 @@ func appendBlock(b []byte, entries []*Entry) []byte {
 	return b
 }
 
-// table encodes the entries of a finished builder.
-func (b *builder) table(info Info) (*Table, error) {
+// Table sorts what was added, makes up missing directories, resolves hard links and returns the table, which is in memory. b is of no use
+// afterwards.
+func (b *Builder) Table(info Info) (*Table, error) {
+	if err := b.finish(); err != nil {
+		return nil, err
+	}
 	c := newEncoder()
 	for i, r := range b.rows {
 		e := b.entry(r)

@@ -65,6 +65,11 @@ func (b *block) format() format {
 	return formatV7
 }
 
+// IsTar reports whether an archive that begins with head is tar: whether its first 512 bytes are a header with the right checksum.
+func IsTar(head []byte) bool {
+	return len(head) >= blockSize && (*block)(head).format() != formatUnknown
+}
+
 // checksums returns the sum of all bytes with the checksum itself as spaces: POSIX adds unsigned bytes, Sun's tar signed ones.
 func (b *block) checksums() (unsigned, signed int64) {
 	for _, c := range b {

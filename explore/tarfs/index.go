@@ -49,7 +49,7 @@ func (o *Options) withDefaults() *Options {
 func Index(r io.Reader, o *Options) (*Table, error) {
 	o = o.withDefaults()
 	s := newScanner(r, o)
-	b := newBuilder(o)
+	b := NewBuilder(o)
 	if err := s.scan(b, o.Visit); err != nil {
 		return nil, &Error{s.errorOffset(err), err}
 	}
@@ -59,14 +59,15 @@ func Index(r io.Reader, o *Options) (*Table, error) {
 	}
 	info := Info{End: end, Size: s.in.off}
 	s.in.sum.Sum(info.SHA256[:0])
-	if err := b.finish(); err != nil {
+	table, err := b.Table(info)
+	if err != nil {
 		return nil, &Error{end, err}
 	}
-	return b.table(info)
+	return table, nil
 }
 
 // scan passes every entry on to b.
-func (s *scanner) scan(b *builder, visit func(*Entry)) error {
+func (s *scanner) scan(b *Builder, visit func(*Entry)) error {
 	for {
 		err := s.next()
 		if err == io.EOF {
@@ -76,7 +77,7 @@ func (s *scanner) scan(b *builder, visit func(*Entry)) error {
 			err = s.readContent()
 		}
 		if err == nil {
-			err = b.add(&s.entry)
+			err = b.Add(&s.entry)
 		}
 		if err != nil {
 			return err
@@ -110,6 +111,6 @@ func (s *scanner) drain() error {
 	}
 }
 
-func (b *builder) limit(what string, n any) error {
+func (b *Builder) limit(what string, n any) error {
 	return fmt.Errorf("%w: more than %v %s", ErrLimit, n, what)
 }

@@ -1,0 +1,169 @@
+package archive
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+
+	"vitrine/explore/tarfs"
+	"vitrine/explore/zran"
+)
+
+// Options are what [BuildIndex] and [Open] may take from a blob that a stranger made, and their choices. Nil and zero are the defaults.
+type Options struct {
+	Hint string // media type or file name: what to think of blobs whose bytes do not tell
+
+	Span    int64         // of checkpoints: zran.Options
+	MaxSize int64         // how many bytes a gzip may decompress to: 64 GiB by default
+	Tar     tarfs.Options // bounds of the table, of all formats
+
+	// MaxMemory bounds what is decompressed in memory where there is no random access, bzip2 that is: 64 MiB by default.
+	MaxMemory int64
+
+	Index *Index             // of this blob, made before; nil: Open makes it
+	Cache zran.ReaderOptions // of decompressed data
+}
+
+func (o *Options) withDefaults() *Options {
+	d := Options{}
+	if o != nil {
+		d = *o
+	}
+	if d.MaxSize == 0 {
+		d.MaxSize = 64 << 30
+	}
+	if d.MaxMemory == 0 {
+		d.MaxMemory = 64 << 20
+	}
+	return &d
+}
+
+// BuildIndex reads a blob once, to its end, and returns its index, which is in memory. Besides the calling goroutine one decompresses and one hashes the
+// blob. The errors are *[UnsupportedError] for a format that has no index (zip and bzip2, too), *[Error], *[tarfs.Error],
+// *[zran.CorruptError], [zran.ErrTooLarge], that of ctx, or r's.
+func BuildIndex(ctx context.Context, r io.Reader, o *Options) (*Index, error) {
+	o = o.withDefaults()
+	h := newHasher()
+	in := &input{ctx: ctx, r: r, hash: h}
+	x := &Index{}
+	err := x.build(in, o)
+	if err == nil {
+		_, err = io.Copy(io.Discard, in)
+	}
+	x.BlobSHA256, x.BlobSize = h.Sum(), in.size
+	x.Variant = variant(x.Format, in.tail)
+	if err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// build finds out what the blob is and scans it.
+func (x *Index) build(in *input, o *Options) error {
+	r := bufio.NewReaderSize(in, pieceSize)
+	head, err := peek(r)
+	if err != nil {
+		return err
+	}
+	x.Format = Detect(head, o.Hint)
+	if x.Format == RPM {
+		if x.offset, err = skipRPM(r); err != nil {
+			return err
+		}
+		if head, err = peek(r); err != nil {
+			return err
+		}
+		return x.buildPayload(r, Detect(head, ""), o)
+	}
+	if x.Format == Gzip {
+		return x.buildGzip(r, o)
+	}
+	scan := scanners[x.Format]
+	if scan == nil {
+		return &UnsupportedError{Format: x.Format}
+	}
+	x.table, err = scan(r, x.name(o), &o.Tar)
+	return err
+}
+
+// scanners make the table of a stream, which they read to its end.
+var scanners = map[Format]func(r *bufio.Reader, name string, o *tarfs.Options) (*tarfs.Table, error){
+	Tar:   func(r *bufio.Reader, _ string, o *tarfs.Options) (*tarfs.Table, error) { return tarfs.Index(r, o) },
+	Ar:    func(r *bufio.Reader, _ string, o *tarfs.Options) (*tarfs.Table, error) { return scanAr(r, o) },
+	Deb:   func(r *bufio.Reader, _ string, o *tarfs.Options) (*tarfs.Table, error) { return scanAr(r, o) },
+	Cpio:  func(r *bufio.Reader, _ string, o *tarfs.Options) (*tarfs.Table, error) { return scanCpio(r, o) },
+	Plain: scanFile,
+}
+
+func (x *Index) name(o *Options) string { return fileName(o.Hint, x.Format == Gzip) }
+
+// peek returns the bytes that decide, fewer where there are no more.
+func peek(r *bufio.Reader) ([]byte, error) {
+	head, err := r.Peek(headSize)
+	if err == io.EOF {
+		err = nil
+	}
+	return head, err
+}
+
+// buildGzip decompresses on a goroutine of its own what is scanned on this one.
+func (x *Index) buildGzip(r io.Reader, o *Options) error {
+	b := zran.NewBuilder(r, &zran.Options{Span: o.Span, MaxSize: o.MaxSize})
+	p := newPieces()
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		_, err := b.WriteTo(p)
+		p.finish(err)
+	}()
+	err := x.scanGzip(bufio.NewReaderSize(p, pieceSize), o)
+	close(p.done)
+	<-stopped
+	if err != nil {
+		return err
+	}
+	x.zran, err = b.Index()
+	return err
+}
+
+// scanGzip makes the table of what a gzip stream decompresses to.
+func (x *Index) scanGzip(r *bufio.Reader, o *Options) error {
+	head, err := peek(r)
+	if err != nil {
+		return err
+	}
+	inside := Detect(head, "")
+	switch {
+	case inside == Tar && isAPK(head):
+		x.Format = APK
+	case inside == Tar && x.Format == Gzip:
+		x.Format = TarGzip
+	case inside == Cpio && x.Format == Gzip:
+		x.Format = CpioGzip
+	case inside == Plain && len(bytes.Trim(head, "\x00")) == 0 && hintsTar(o.Hint):
+		inside, x.Format = Tar, TarGzip
+	case inside != Tar && inside != Cpio:
+		inside = Plain
+	}
+	x.table, err = scanners[inside](r, x.name(o), &o.Tar)
+	return err
+}
+
+// isAPK reports whether the first file of an archive is one with which Alpine's packages begin: a signature or their description.
+func isAPK(head []byte) bool {
+	return bytes.HasPrefix(head, []byte(".SIGN.")) || bytes.HasPrefix(head, []byte(".PKGINFO\x00"))
+}
+
+// buildPayload scans what an RPM has behind its headers.
+func (x *Index) buildPayload(r *bufio.Reader, inside Format, o *Options) error {
+	switch inside {
+	case Gzip:
+		return x.buildGzip(r, o)
+	case Cpio:
+		var err error
+		x.table, err = scanCpio(r, &o.Tar)
+		return err
+	}
+	return &UnsupportedError{Format: RPM, Reason: "its payload is " + string(inside) + ", which cannot be opened"}
+}
