@@ -10,7 +10,7 @@ const pieceSize = 256 << 10
 
 // Options are the choices of a [Builder]. The zero value and nil mean the defaults.
 type Options struct {
-	Span    int64 // output bytes between checkpoints; 0: DefaultSpan; clamped to MinSpan and MaxSpan
+	Span    int64 // output bytes between checkpoints; 0: DefaultSpan; clamped to MinSpan and MaxSpan; negative: no checkpoints, no index
 	MaxSize int64 // how many bytes the stream may decode to before ErrTooLarge; 0: no limit
 }
 
@@ -22,6 +22,7 @@ type Builder struct {
 	err     error
 	maxSize int64
 
+	plain   bool // no checkpoints
 	span    int64
 	last    int64 // offset of the last checkpoint
 	packer  packer
@@ -36,9 +37,10 @@ func NewBuilder(r io.Reader, o *Options) *Builder {
 		o = &Options{}
 	}
 	b := &Builder{span: min(max(o.Span, MinSpan), MaxSpan), maxSize: o.MaxSize}
-	if o.Span <= 0 {
+	if o.Span == 0 {
 		b.span = DefaultSpan
 	}
+	b.plain = o.Span < 0
 	b.d.check = true
 	b.d.begin(r, 0, make([]byte, windowSize+pieceSize+outSlack))
 	return b
@@ -80,10 +82,12 @@ func (b *Builder) WriteTo(w io.Writer) (n int64, err error) {
 
 // Index returns the checkpoints. It is an error to call it before Read has returned io.EOF, or WriteTo nil.
 func (b *Builder) Index() (*Index, error) {
-	if b.err == nil {
+	switch {
+	case b.plain:
+		return nil, errors.New("zran: a Builder without checkpoints")
+	case b.err == nil:
 		return nil, errors.New("zran: an index before the end of the stream")
-	}
-	if b.err != io.EOF {
+	case b.err != io.EOF:
 		return nil, b.err
 	}
 	return b.spans.index()
@@ -97,19 +101,29 @@ func (b *Builder) fill() {
 	b.d.slide()
 	b.r = b.d.w
 	for limit := windowSize + pieceSize; b.err == nil && b.d.w < limit; {
-		if b.err = b.checkpoint(); b.err != nil {
-			break
+		if b.plain {
+			b.err = b.d.step(limit)
+		} else {
+			b.err = b.step(limit)
 		}
-		from := b.d.w
-		b.err = b.d.step(min(limit, b.due()))
-		b.spans.add(b.d.out[from:b.d.w])
 		if b.maxSize > 0 && b.d.offset() > b.maxSize && b.err == nil {
 			b.err = ErrTooLarge
 		}
 	}
-	if b.err == io.EOF {
-		b.finish()
+}
+
+// step decodes up to limit or where something is due, and does what is due before.
+func (b *Builder) step(limit int) error {
+	if err := b.checkpoint(); err != nil {
+		return err
 	}
+	from := b.d.w
+	err := b.d.step(min(limit, b.due()))
+	b.spans.add(b.d.out[from:b.d.w])
+	if err == io.EOF {
+		err = b.finish()
+	}
+	return err
 }
 
 // due returns where in out there is something to be done: to pack the window, or to set the next checkpoint.
@@ -151,11 +165,13 @@ func (b *Builder) packWindow() error {
 	return err
 }
 
-func (b *Builder) finish() {
+// finish ends the last span; it returns io.EOF if that works.
+func (b *Builder) finish() error {
 	if b.pending {
 		if err := b.packWindow(); err != nil {
-			b.err = err
+			return err
 		}
 	}
 	b.spans.finish(b.d.offset(), b.d.in.base+int64(b.d.in.pos))
+	return io.EOF
 }
