@@ -21,33 +21,29 @@ import (
 type told struct {
 	tar.Header
 	content []byte
+	large   bool // there is more content
 }
 
-// maxTold bounds what the oracle reads of one archive: sparse files of terabytes fit in a few blocks.
-const maxTold = 64 << 20
-
-var errTooLarge = errors.New("more than the oracle reads")
+// maxTold bounds what the oracle reads of one file: some are sparse and have terabytes.
+const maxTold = 1 << 20
 
 // tell reads an archive with archive/tar.
 func tell(r io.Reader) (all []told, err error) {
 	tr := tar.NewReader(r)
-	total := int64(0)
 	for {
 		h, err := tr.Next()
 		if err == io.EOF {
 			return all, nil
 		}
 		if err != nil {
-			return nil, err
+			return all, err
 		}
 		content, err := io.ReadAll(io.LimitReader(tr, maxTold+1))
+		large := len(content) > maxTold
+		all = append(all, told{*h, content[:min(len(content), maxTold)], large})
 		if err != nil {
-			return nil, err
+			return all, err
 		}
-		if total += int64(len(content)); total > maxTold {
-			return nil, errTooLarge
-		}
-		all = append(all, told{*h, content})
 	}
 }
 
@@ -55,11 +51,9 @@ func tell(r io.Reader) (all []told, err error) {
 func checkOracle(t *testing.T, archive []byte) *FS {
 	t.Helper()
 	want, wantErr := tell(bytes.NewReader(archive))
-	if errors.Is(wantErr, errTooLarge) {
-		t.Skip(wantErr)
-	}
-	table, err := Index(bytes.NewReader(archive), &Options{MaxHoles: maxTold, MaxName: 2 << 20})
-	if (err != nil) != (wantErr != nil) {
+	table, err := Index(bytes.NewReader(archive), &Options{MaxHoles: 4 * maxTold, MaxName: 2 << 20})
+	partly := slices.ContainsFunc(want, func(w told) bool { return w.large }) // its end may be wrong, which the oracle did not see
+	if (err != nil) != (wantErr != nil) && !(err != nil && partly) {
 		t.Fatalf("Index: %v, archive/tar: %v", err, wantErr)
 	}
 	if err != nil {
@@ -123,8 +117,8 @@ func compare(t *testing.T, fsys *FS, e *Entry, want told) {
 	if !e.hasContent() {
 		return
 	}
-	if e.SHA256 != sha256.Sum256(want.content) {
-		t.Errorf("%q: digest %x, want %x", e.Name, e.SHA256, sha256.Sum256(want.content))
+	if sum := sha256.Sum256(want.content); e.SHA256 != sum && !want.large && (e.Sparse == nil || e.SHA256 != [32]byte{}) {
+		t.Errorf("%q: digest %x, want %x", e.Name, e.SHA256, sum)
 	}
 	if e.isDir() { // GNU's incremental backups have content there
 		return
@@ -134,7 +128,7 @@ func compare(t *testing.T, fsys *FS, e *Entry, want told) {
 		t.Errorf("OpenEntry(%q): %v", e.Name, err)
 		return
 	}
-	content, err := io.ReadAll(f)
+	content, err := io.ReadAll(io.LimitReader(f, maxTold))
 	if err != nil || !bytes.Equal(content, want.content) {
 		t.Errorf("%q: read %d bytes, %v, want the %d of archive/tar", e.Name, len(content), err, len(want.content))
 	}
@@ -159,6 +153,9 @@ func corpus(t testing.TB) map[string][]byte {
 		case ".base64":
 			r = base64.NewDecoder(base64.StdEncoding, f)
 		case ".bz2":
+			if strings.HasPrefix(filepath.Base(p), "gnu-sparse-many-zeros") {
+				continue // slow to decompress; TestLongMap has such an archive
+			}
 			r = bzip2.NewReader(f)
 		}
 		archive, err := io.ReadAll(r)
@@ -184,7 +181,7 @@ func TestOracle(t *testing.T) {
 // FuzzTar wants what archive/tar wants: the same entries with the same content, and errors where it has errors.
 func FuzzTar(f *testing.F) {
 	for _, archive := range corpus(f) {
-		if len(archive) <= 64<<10 {
+		if len(archive) <= 16<<10 {
 			f.Add(archive)
 		}
 	}

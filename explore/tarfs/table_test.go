@@ -63,7 +63,7 @@ func (c *counter) ReadAt(p []byte, off int64) (int, error) {
 
 // TestLazy wants a directory of a large archive for a few reads of little.
 func TestLazy(t *testing.T) {
-	const dirs, files = 1000, 50
+	const dirs, files = 300, 50
 	stored := encode(t, indexMany(t, dirs, files))
 	count := &counter{ReaderAt: bytes.NewReader(stored)}
 	table, err := OpenTable(count, int64(len(stored)))
@@ -74,14 +74,14 @@ func TestLazy(t *testing.T) {
 		t.Errorf("Len = %d, want %d", table.Len(), want)
 	}
 	fsys := New(bytes.NewReader(nil), table)
-	list, err := fsys.ReadDir("usr/lib/00777")
+	list, err := fsys.ReadDir("usr/lib/00177")
 	if err != nil || len(list) != files || list[49].Name() != "file-049.txt" {
 		t.Errorf("ReadDir = %d entries, %v", len(list), err)
 	}
 	if count.calls > 8 || count.bytes > 64<<10 {
 		t.Errorf("%d reads of %d bytes, want at most 8 of 64 KiB", count.calls, count.bytes)
 	}
-	for _, d := range []int{0, 1, 500, 999} {
+	for _, d := range []int{0, 1, 150, 299} {
 		if list, err := fsys.ReadDir(fmt.Sprintf("usr/lib/%05d", d)); err != nil || len(list) != files {
 			t.Errorf("ReadDir of %d = %d entries, %v", d, len(list), err)
 		}
@@ -293,6 +293,17 @@ func TestHoles(t *testing.T) {
 	if err != nil || e.SHA256 != [32]byte{} || e.Size != size || len(e.Sparse) != 1 {
 		t.Errorf("Entry = %+v, %v", e, err)
 	}
+}
+
+// TestLongMap wants a sparse map to end where archive/tar has enough of it.
+func TestLongMap(t *testing.T) {
+	numbers := strings.Split("300000"+strings.Repeat(" 0", 600000), " ")
+	archive := sparse(t, 0, numbers, "")
+	_, err := Index(bytes.NewReader(archive), nil)
+	if !errors.Is(err, ErrLimit) {
+		t.Errorf("Index = %v, want ErrLimit", err)
+	}
+	checkOracle(t, archive)
 }
 
 // sparse makes an archive with a sparse file of PAX format 1.0.
