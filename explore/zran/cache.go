@@ -15,11 +15,7 @@ type cache struct {
 	size  int64
 	spans map[int64]*decoded // by number
 	order list.List          // of *decoded, the last used in front
-	spare [][]byte           // buffers of spans that have gone
 }
-
-// maxSpare is how many buffers are kept for the next spans.
-const maxSpare = 2
 
 // recent is how many of the last used spans are asked before the index is.
 const recent = 4
@@ -69,7 +65,7 @@ func (c *cache) get(s span) *decoded {
 	}
 	size := windowSize + s.length() + outSlack
 	c.makeRoom(int64(size) + decoderSize)
-	d := &decoded{span: s, buf: c.buffer(size), turn: make(chan struct{}, 1)}
+	d := &decoded{span: s, buf: getBuffer(size), turn: make(chan struct{}, 1)}
 	d.turn <- struct{}{}
 	d.place = c.order.PushFront(d)
 	c.spans[s.number] = d
@@ -128,28 +124,25 @@ func (c *cache) drop(d *decoded) {
 	c.order.Remove(d.place)
 	delete(c.spans, d.number)
 	c.size -= d.size()
-	if len(c.spare) < maxSpare {
-		c.spare = append(c.spare, d.buf)
-	}
+	putBuffer(d.buf)
 	if d.d != nil {
 		putDecoder(d.d)
 	}
 	d.buf, d.d = nil, nil
 }
 
-// buffer returns one of size bytes.
-func (c *cache) buffer(size int) []byte {
-	for i, b := range c.spare {
-		if cap(b) >= size {
-			c.spare[i] = c.spare[len(c.spare)-1]
-			c.spare = c.spare[:len(c.spare)-1]
-			return b[:size]
-		}
+// buffers are those of spans that have gone. New ones cost the time of clearing them.
+var buffers sync.Pool
+
+func getBuffer(size int) []byte {
+	if b, _ := buffers.Get().(*[]byte); b != nil && cap(*b) >= size {
+		return (*b)[:size]
 	}
-	c.spare = nil
 	const step = 64 << 10 // so that buffers of spans of nearly the same length fit each other
 	return make([]byte, size, (size+step-1)/step*step)
 }
+
+func putBuffer(b []byte) { buffers.Put(&b) }
 
 // decoderSize is about what a decoder takes.
 const decoderSize = 96 << 10

@@ -65,10 +65,7 @@ func (d *decoder) step(limit int) error {
 func (d *decoder) symbols(limit int) error {
 	for d.w < limit {
 		d.in.have(2 * inSlack)
-		why := stopFull
-		if d.marks == nil {
-			why = d.fast(limit)
-		}
+		why := d.fast(limit)
 		if why == stopFull && d.w < limit {
 			why = d.careful(limit)
 		}

@@ -47,7 +47,8 @@ func (t *stream) run() error {
 	if err != nil {
 		return err
 	}
-	out := make([]byte, windowSize+pieceSize+outSlack)
+	out := getBuffer(windowSize + pieceSize + outSlack)
+	defer putBuffer(out)
 	if err := t.z.resume(t.r.src, t.r.size, s.point, window, out); err != nil {
 		return err
 	}

@@ -33,6 +33,10 @@ func refill(in *[inSize + inPad]byte, bits uint64, n, pos uint) (uint64, uint, u
 func (d *decoder) fast(limit int) (why stop) {
 	in, lit, dist := &d.in.buf, &d.lit, &d.dist
 	out, w, wEnd, floor := d.out[:limit+outSlack], uint(d.w), uint(limit), uint(d.floor)
+	window := uint(0) // where it ends, if anybody wants to know what is used of it
+	if d.marks != nil {
+		window = uint(d.marks.at)
+	}
 	bits, n, pos, posEnd := d.in.bits, d.in.n, uint(d.in.pos), uint(max(d.in.end-inSlack, 0))
 	if pos >= posEnd {
 		return stopFull
@@ -76,6 +80,9 @@ func (d *decoder) fast(limit int) (why stop) {
 		if distance > w-floor || f&distSpecial != 0 {
 			why = stopOfDistance(f)
 			break
+		}
+		if w-distance < window {
+			d.marks.use(int(w-distance), int(length))
 		}
 		bits, n = bits>>(f&63), n-uint(f&63)
 		bits, n, pos = refill(in, bits, n, pos)
