@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -30,6 +31,7 @@ type tree struct {
 	mu     sync.Mutex
 	groups map[string]*group // directories that are being fsynced now
 	made   map[string]bool   // directories that are there for good
+	pinned int               // of dirs, those that are never forgotten
 	dirs   map[string]*dir   // open directories: os.Root opens each component of a path by itself, every time
 
 	serial atomic.Uint64 // names temporary links
@@ -38,7 +40,7 @@ type tree struct {
 // Bounds of what tree remembers of directories; forgetting costs a few system calls.
 const (
 	maxMade = 1 << 14
-	maxDirs = 400 // each is two file descriptors; those of the content, 512 at the most, are never forgotten
+	maxDirs = 128 // each is two file descriptors, beside those of the content: these are at most 512, and never forgotten
 )
 
 func newTree(root *os.Root, sync bool) *tree {
@@ -107,7 +109,7 @@ func (t *tree) use(name string) (*dir, error) {
 		return nil, errors.Join(err, root.Close())
 	}
 	for _, d := range t.dirs { // any that nobody uses
-		if len(t.dirs) < maxDirs {
+		if len(t.dirs)-t.pinned < maxDirs {
 			break
 		}
 		if d.users == 0 {
@@ -117,6 +119,13 @@ func (t *tree) use(name string) (*dir, error) {
 	d := &dir{Root: root, name: name, file: file, users: 1}
 	t.dirs[name] = d
 	return d, err
+}
+
+// pin says of a directory in use that it is never going to be released.
+func (t *tree) pin() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.pinned++
 }
 
 func (t *tree) release(d *dir) error {
@@ -223,6 +232,16 @@ func (t *tree) mkdirs(dir string) error {
 	return nil
 }
 
+// syncParent makes the root itself durable in the directory that it stands in, as far as that can be opened.
+func (t *tree) syncParent() error {
+	f, err := os.Open(filepath.Dir(filepath.Clean(t.root.Name())))
+	if err != nil || !t.sync {
+		return nil
+	}
+	defer f.Close()
+	return wrap(f.Sync())
+}
+
 // create makes a new file.
 func (t *tree) create(name string) (*os.File, error) {
 	return t.openFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
@@ -260,23 +279,27 @@ func (t *tree) rename(from, to string) error {
 
 // link records target under name; what was recorded there is replaced. The caller syncs the directory.
 func (t *tree) link(target, name string) error {
-	return wrap(t.in(name, func(d *dir, base string) error {
+	err := t.in(name, func(d *dir, base string) error {
 		err := d.Symlink(target, base)
-		if !errors.Is(err, fs.ErrExist) {
-			return err
+		if errors.Is(err, fs.ErrExist) {
+			if old, err := d.Readlink(base); err == nil && old == target {
+				return nil
+			}
 		}
-		if old, err := d.Readlink(base); err == nil && old == target {
-			return nil
-		}
-		tmp := tempPrefix + strconv.FormatUint(t.serial.Add(1), 36)
-		if err := d.Symlink(target, tmp); err != nil {
-			return err
-		}
-		if err := d.Rename(tmp, base); err != nil {
-			return errors.Join(err, d.Remove(tmp))
-		}
-		return nil
-	}))
+		return err
+	})
+	if !errors.Is(err, fs.ErrExist) {
+		return wrap(err)
+	}
+	tmp := "uploads/" + tempPrefix + strconv.FormatUint(t.serial.Add(1), 36) // where the start cleans up
+	err = t.in(tmp, func(d *dir, base string) error { return d.Symlink(target, base) })
+	if err == nil {
+		err = t.rename(tmp, name)
+	}
+	if err != nil {
+		return errors.Join(wrap(err), t.remove(tmp))
+	}
+	return nil
 }
 
 // tempPrefix begins the names of links that are not yet in place. No tag, digest or upload ID begins with a dot.
@@ -305,8 +328,8 @@ func (t *tree) names(dir string) ([]string, error) { return t.someNames(dir, -1)
 
 // someNames lists at most n names of a directory.
 func (t *tree) someNames(dir string, n int) ([]string, error) {
-	f, err := t.root.Open(dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	f, err := t.root.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+	if notThere(err) {
 		return nil, nil
 	}
 	if err != nil {

@@ -8,8 +8,6 @@ import (
 	"iter"
 	"os"
 	"strconv"
-	"strings"
-	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
 
@@ -39,8 +37,11 @@ func (s *Store) shard(d digest.Digest) (*dir, error) {
 		return dir, nil
 	}
 	dir, err := s.tree.use(shardDir(d)) // and never released
+	if err == nil && !slot.CompareAndSwap(nil, dir) {
+		return dir, s.tree.release(dir) // another one was quicker, and holds it
+	}
 	if err == nil {
-		slot.Store(dir)
+		s.tree.pin()
 	}
 	return dir, err
 }
@@ -75,83 +76,19 @@ func (s *Store) lost(unknown, err error, d digest.Digest) error {
 	return err
 }
 
-// link is the record that a repository may see some content.
-type link struct {
-	size      int64
-	mediaType string        // of a manifest
-	subject   digest.Digest // of a manifest
-	durable   atomic.Bool   // it and its content were synced by this process
-}
-
-func (l *link) String() string {
-	return strings.TrimRight(strconv.FormatInt(l.size, 10)+" "+l.mediaType+" "+string(l.subject), " ")
-}
-
-func parseLink(record string) (*link, error) {
-	size, rest, _ := strings.Cut(record, " ")
-	mediaType, subject, _ := strings.Cut(rest, " ")
-	n, err := strconv.ParseInt(size, 10, 64)
-	if err != nil {
-		return nil, err
-	}
-	return &link{size: n, mediaType: mediaType, subject: digest.Digest(subject)}, nil
-}
-
-// getLink reads a link of r, nil if there is none. Called without the lock.
-func (s *Store) getLink(c *cache[linkKey, *link], r *repo, kind string, d digest.Digest) *link {
-	key := linkKey{r.name, d}
-	if l, ok := c.get(key); ok {
-		return l
-	}
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	l := s.readLink(r, kind, d)
-	if l != nil {
-		key.digest = digest.Digest(strings.Clone(string(d)))
-		c.put(key, l, 1)
-	}
-	return l
-}
-
-// readLink reads a link from the disk. Called with r's lock held.
-func (s *Store) readLink(r *repo, kind string, d digest.Digest) *link {
-	_, name := r.linkPath(kind, d)
-	record, err := s.tree.readlink(name)
-	if err != nil {
-		return nil
-	}
-	l, err := parseLink(record)
-	if err != nil {
-		s.log.Error("not a link", "path", name, "record", record)
-		return nil
-	}
-	return l
-}
-
-// putLink records that r may see d. The caller syncs dir.
-func (s *Store) putLink(c *cache[linkKey, *link], r *repo, kind string, d digest.Digest, l *link) (dir string, err error) {
-	dir, name := r.linkPath(kind, d)
-	if err := s.tree.mkdirs(dir); err != nil {
-		return dir, err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := s.tree.link(l.String(), name); err != nil {
-		return dir, err
-	}
-	c.put(linkKey{r.name, digest.Digest(strings.Clone(string(d)))}, l, 1)
-	s.list(r)
-	return dir, nil
-}
-
 // blobLink returns the repository's link to the blob, or ErrBlobUnknown.
 func (s *Store) blobLink(name oci.Name, d digest.Digest) (*link, error) {
-	if r := s.find(name); r != nil {
-		if l := s.getLink(&s.links, r, "_blobs", d); l != nil {
+	r, err := s.find(name)
+	if r != nil {
+		var l *link
+		if l, err = s.getLink(r, blobs, d); l != nil {
 			return l, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: %s in %s", storage.ErrBlobUnknown, d, name)
+	if err == nil {
+		err = fmt.Errorf("%w: %s in %s", storage.ErrBlobUnknown, d, name)
+	}
+	return nil, err
 }
 
 // StatBlob implements storage.BlobReader.
@@ -220,23 +157,14 @@ func (s *Store) MountBlob(ctx context.Context, name oci.Name, d digest.Digest, f
 		return s.lost(storage.ErrBlobUnknown, err, d)
 	}
 	l := &link{size: src.size}
-	dir, err := s.putLink(&s.links, s.repo(name), "_blobs", d, l)
+	dirs, err := s.putLink(s.repo(name), blobs, d, l)
 	if err != nil {
 		return err
 	}
-	return s.settle(l, src.durable.Load(), d, dir)
-}
-
-// settle makes a link and, unless that is known to be done, its content's name durable.
-func (s *Store) settle(l *link, contentDone bool, d digest.Digest, dirs ...string) error {
-	if !contentDone {
+	if !src.durable.Load() {
 		dirs = append(dirs, shardDir(d))
 	}
-	if err := s.tree.syncDirs(dirs...); err != nil {
-		return err
-	}
-	l.durable.Store(true)
-	return nil
+	return s.settle(l, dirs)
 }
 
 // DeleteBlob implements storage.BlobStore.
@@ -244,36 +172,39 @@ func (s *Store) DeleteBlob(ctx context.Context, name oci.Name, d digest.Digest) 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	r := s.find(name)
+	r, err := s.find(name)
+	if err != nil {
+		return err
+	}
 	if r == nil {
 		return fmt.Errorf("%w: %s in %s", storage.ErrBlobUnknown, d, name)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	dir, path := r.linkPath("_blobs", d)
-	if s.readLink(r, "_blobs", d) == nil {
-		return fmt.Errorf("%w: %s in %s", storage.ErrBlobUnknown, d, name)
-	}
-	if err := s.tree.remove(path); err != nil {
+	l, err := s.readLink(r, blobs, d)
+	if err != nil {
 		return err
 	}
-	s.links.drop(linkKey{name, d})
-	s.unlist(r)
-	return s.tree.syncDirs(dir)
+	if l == nil {
+		return fmt.Errorf("%w: %s in %s", storage.ErrBlobUnknown, d, name)
+	}
+	return s.dropLink(r, blobs, d)
 }
 
 // BlobRepositories implements storage.BlobFinder.
 func (s *Store) BlobRepositories(ctx context.Context, d digest.Digest) iter.Seq2[oci.Name, error] {
 	return func(yield func(oci.Name, error) bool) {
-		if dir, err := s.shard(d); err != nil {
+		dir, err := s.shard(d)
+		if err != nil {
 			return
-		} else if _, err := dir.Lstat(d.Encoded()); err != nil {
+		}
+		if _, err := dir.Lstat(d.Encoded()); err != nil {
 			return
 		}
 		for name, err := range s.Repositories(ctx, "") {
 			if err == nil {
-				_, path := (&repo{name: name}).linkPath("_blobs", d)
-				if _, err := s.tree.readlink(path); err != nil {
+				_, path := (&repo{name: name}).linkPath(blobs, d)
+				if _, err := s.tree.root.Lstat(path); err != nil { // not through the open directories: it passes by all of them
 					continue
 				}
 			}

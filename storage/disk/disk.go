@@ -23,6 +23,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
@@ -60,19 +61,14 @@ type Store struct {
 	raws      cache[digest.Digest, *rawManifest]
 	referrers cache[linkKey, []oci.Descriptor]
 	uploads   sessions
-}
-
-// linkKey is a digest in a repository.
-type linkKey struct {
-	repo   oci.Name
-	digest digest.Digest
+	checking  sync.Mutex
 }
 
 // Bounds of the caches: entries, and bytes where entries differ in size. A full cache is emptied.
 const (
-	maxLinks     = 1 << 15
+	maxLinks     = 1 << 16
 	maxRawBytes  = 8 << 20
-	maxReferrers = 16 << 20
+	maxReferrers = 32 << 20 // of which one list may take a quarter: twice the longest page
 )
 
 // Open opens the store at root, and makes it if there is none. It cleans up what a crash has left.
@@ -92,7 +88,7 @@ func Open(root string, o *Options) (*Store, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.links.max, s.manifests.max = maxLinks, maxLinks
+	s.links.max, s.uploads.max = maxLinks, maxSessions
 	s.raws.max, s.referrers.max = maxRawBytes, maxReferrers
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -118,7 +114,12 @@ func (s *Store) open() (err error) {
 	if err := s.loadUploads(); err != nil {
 		return err
 	}
-	return s.Check(context.Background()) // and with it, what a process before us left unsynced is made durable
+	err = s.Check(context.Background()) // and with it, what a process before us left unsynced is made durable
+	if errors.Is(err, storage.ErrNoSpace) {
+		s.log.Error("the disk is full: reading works, and gc may make room", "error", err)
+		err = s.tree.syncDirs(".")
+	}
+	return errors.Join(err, s.tree.syncParent())
 }
 
 // layout is the content of vitrine.json.
@@ -173,6 +174,8 @@ func (s *Store) Check(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	s.checking.Lock()
+	defer s.checking.Unlock()
 	if err := s.writeFile("probe", nil); err != nil {
 		return err
 	}

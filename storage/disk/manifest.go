@@ -26,17 +26,31 @@ type rawManifest struct {
 
 // manifestLink returns the repository's link to the manifest, or ErrManifestUnknown or ErrRepoUnknown.
 func (s *Store) manifestLink(name oci.Name, d digest.Digest) (*link, error) {
-	r := s.find(name)
+	r, err := s.find(name)
+	if err != nil {
+		return nil, err
+	}
 	if r != nil {
-		if l := s.getLink(&s.manifests, r, "_manifests", d); l != nil {
-			return l, nil
+		if l, err := s.getLink(r, manifests, d); l != nil || err != nil {
+			return l, err
 		}
 	}
 	if _, err := s.checkExists(name); err != nil {
-		return nil, fmt.Errorf("%w: %w", storage.ErrManifestUnknown, err)
+		return nil, unknownRepo(err)
 	}
 	return nil, fmt.Errorf("%w: %s in %s", storage.ErrManifestUnknown, d, name)
 }
+
+// unknownRepo makes of the error that there is no such repository the one that there is no such manifest either.
+func unknownRepo(err error) error {
+	if errors.Is(err, storage.ErrRepoUnknown) {
+		return fmt.Errorf("%w: %w", storage.ErrManifestUnknown, err)
+	}
+	return err
+}
+
+// rawOverhead is what remembering a manifest costs besides its bytes.
+const rawOverhead = 512
 
 // GetManifest implements storage.ManifestReader.
 func (s *Store) GetManifest(ctx context.Context, name oci.Name, d digest.Digest) (storage.Manifest, error) {
@@ -77,7 +91,7 @@ func (s *Store) readManifest(d digest.Digest, size int64) ([]byte, error) {
 	if d.Algorithm().FromBytes(raw) != d {
 		return nil, s.damaged(storage.ErrManifestUnknown, d, "the content has another digest")
 	}
-	s.raws.put(digest.Digest(strings.Clone(string(d))), &rawManifest{raw, fi}, len(raw))
+	s.raws.put(digest.Digest(strings.Clone(string(d))), &rawManifest{raw, fi}, len(raw)+rawOverhead)
 	return raw, nil
 }
 
@@ -94,7 +108,7 @@ func (s *Store) PutManifest(ctx context.Context, name oci.Name, m storage.Manife
 	if got := m.Digest.Algorithm().FromBytes(m.Raw); got != m.Digest {
 		return fmt.Errorf("%w: want %s, the content has %s", storage.ErrDigestMismatch, m.Digest, got)
 	}
-	l := &link{size: int64(len(m.Raw)), mediaType: m.MediaType, subject: m.Subject}
+	l := &link{size: int64(len(m.Raw)), mediaType: strings.Clone(m.MediaType), subject: m.Subject}
 	kept := s.holds(m)
 	if kept && s.isDurable(name, m.Digest, l) {
 		return nil
@@ -104,7 +118,11 @@ func (s *Store) PutManifest(ctx context.Context, name oci.Name, m storage.Manife
 			return err
 		}
 	}
-	return s.linkManifest(s.repo(name), m, l)
+	dirs, err := s.putLink(s.repo(name), manifests, m.Digest, l)
+	if err != nil {
+		return err
+	}
+	return s.settle(l, append(dirs, shardDir(m.Digest)))
 }
 
 // holds reports whether the content of m is on the disk, undamaged.
@@ -138,27 +156,6 @@ func (s *Store) writeContent(d digest.Digest, raw []byte) error {
 	return nil
 }
 
-// linkManifest makes m visible in r, durably. The referrer's entry comes first: one without its manifest is passed over.
-func (s *Store) linkManifest(r *repo, m storage.Manifest, l *link) error {
-	var dirs []string
-	if m.Subject != "" {
-		dir := r.referrersDir(m.Subject)
-		if err := s.tree.mkdirs(dir); err != nil {
-			return err
-		}
-		if err := s.tree.link("-", dir+"/"+m.Digest.Encoded()); err != nil {
-			return err
-		}
-		dirs = append(dirs, dir)
-	}
-	dir, err := s.putLink(&s.manifests, r, "_manifests", m.Digest, l)
-	if err != nil {
-		return err
-	}
-	s.forgetReferrers(r, m.Subject)
-	return s.settle(l, false, m.Digest, append(dirs, dir)...)
-}
-
 // DeleteManifest implements storage.ManifestStore. Tags go first, durably: at no time does one point at nothing.
 func (s *Store) DeleteManifest(ctx context.Context, name oci.Name, d digest.Digest) error {
 	if err := ctx.Err(); err != nil {
@@ -166,30 +163,28 @@ func (s *Store) DeleteManifest(ctx context.Context, name oci.Name, d digest.Dige
 	}
 	r, err := s.checkExists(name)
 	if err != nil {
-		return fmt.Errorf("%w: %w", storage.ErrManifestUnknown, err)
+		return unknownRepo(err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l := s.readLink(r, "_manifests", d)
+	l, err := s.readLink(r, manifests, d)
+	if err != nil {
+		return err
+	}
 	if l == nil {
 		return fmt.Errorf("%w: %s in %s", storage.ErrManifestUnknown, d, name)
 	}
 	if err := s.untag(r, d); err != nil {
 		return err
 	}
-	dir, path := r.linkPath("_manifests", d)
-	if err := s.tree.remove(path); err != nil {
+	if err := s.dropLink(r, manifests, d); err != nil {
 		return err
 	}
-	s.manifests.drop(linkKey{name, d})
-	s.unlist(r)
-	if l.subject != "" {
-		s.referrers.drop(linkKey{name, l.subject})
-		if err := s.tree.remove(r.referrersDir(l.subject) + "/" + d.Encoded()); err != nil {
-			return err
-		}
+	if l.subject == "" {
+		return nil
 	}
-	return s.tree.syncDirs(dir)
+	s.forgetReferrers(r, l.subject)
+	return s.tree.remove(r.referrersDir(l.subject) + "/" + d.Encoded())
 }
 
 // Manifests implements storage.ManifestStore.
@@ -201,21 +196,37 @@ func (s *Store) Manifests(ctx context.Context, name oci.Name) iter.Seq2[oci.Desc
 			return
 		}
 		for _, alg := range oci.Algorithms {
-			names, err := s.tree.names(r.dir("_manifests", string(alg)))
-			if err == nil {
-				err = ctx.Err()
-			}
-			if err != nil {
-				yield(oci.Descriptor{}, err)
+			if !s.yieldManifests(ctx, r, alg, yield) {
 				return
-			}
-			slices.Sort(names)
-			for _, hex := range names {
-				d := digest.NewDigestFromEncoded(alg, hex)
-				if l := s.getLink(&s.manifests, r, "_manifests", d); l != nil && !yield(l.descriptor(d), nil) {
-					return
-				}
 			}
 		}
 	}
+}
+
+// yieldManifests yields the manifests of one algorithm, and reports whether there is to be more.
+func (s *Store) yieldManifests(ctx context.Context, r *repo, alg digest.Algorithm, yield func(oci.Descriptor, error) bool) bool {
+	names, err := s.tree.names(r.dir(manifests, string(alg)))
+	if err = errors.Join(err, ctx.Err()); err != nil {
+		yield(oci.Descriptor{}, err)
+		return false
+	}
+	slices.Sort(names)
+	for _, hex := range names {
+		d, err := oci.ParseDigest(string(alg) + ":" + hex)
+		if err != nil {
+			continue // nothing of ours
+		}
+		l, err := s.getLink(r, manifests, d)
+		if l == nil && err == nil {
+			continue // deleted meanwhile
+		}
+		if err != nil {
+			yield(oci.Descriptor{}, err)
+			return false
+		}
+		if !yield(l.descriptor(d), nil) {
+			return false
+		}
+	}
+	return true
 }

@@ -2,6 +2,7 @@ package disk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -13,34 +14,29 @@ import (
 	"vitrine/storage/oci"
 )
 
-// referrersDir returns the directory that has an entry for each referrer of subject.
-func (r *repo) referrersDir(subject digest.Digest) string {
-	return r.dir("_referrers", string(subject.Algorithm()), subject.Encoded())
-}
-
+// forgetReferrers drops what is remembered of the referrers of subject. Called with r's lock held.
 func (s *Store) forgetReferrers(r *repo, subject digest.Digest) {
-	if subject == "" {
-		return
+	if subject != "" {
+		r.linked++
+		s.referrers.drop(r.key(referrers, subject))
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	s.referrers.drop(linkKey{r.name, subject})
 }
 
 // Referrers implements storage.ManifestReader.
 func (s *Store) Referrers(ctx context.Context, name oci.Name, d digest.Digest) iter.Seq2[oci.Descriptor, error] {
 	return func(yield func(oci.Descriptor, error) bool) {
-		r := s.find(name)
+		r, err := s.find(name)
+		if err != nil {
+			yield(oci.Descriptor{}, err)
+			return
+		}
 		if r == nil || d == "" {
 			return
 		}
-		all, ok := s.referrers.get(linkKey{name, d})
+		all, ok := s.referrers.get(r.key(referrers, d))
 		if !ok {
-			var err error
-			if all, err = s.loadReferrers(ctx, r, d); err != nil {
-				yield(oci.Descriptor{}, err)
-				return
-			}
+			s.loadReferrers(ctx, r, d, yield)
+			return
 		}
 		for _, desc := range all {
 			if !yield(desc, nil) {
@@ -50,32 +46,64 @@ func (s *Store) Referrers(ctx context.Context, name oci.Name, d digest.Digest) i
 	}
 }
 
-// loadReferrers reads the referrers of d and remembers them. The lock is held while it does, so that a manifest that
-// comes or goes meanwhile is not missed.
-func (s *Store) loadReferrers(ctx context.Context, r *repo, d digest.Digest) ([]oci.Descriptor, error) {
+// loadReferrers yields the referrers of d as it reads them, one at a time: each may be as large as a manifest. It
+// remembers them if they are not too many bytes, all could be read, and none came or went meanwhile.
+func (s *Store) loadReferrers(ctx context.Context, r *repo, d digest.Digest, yield func(oci.Descriptor, error) bool) {
 	r.mu.RLock()
-	defer r.mu.RUnlock()
 	names, err := s.tree.names(r.referrersDir(d))
+	linked := r.linked
+	r.mu.RUnlock()
 	if err != nil {
-		return nil, err
+		yield(oci.Descriptor{}, err)
+		return
 	}
 	slices.SortFunc(names, compareHex)
-	all := make([]oci.Descriptor, 0, len(names))
-	cost := 256
+	kept := referrersList{cost: 256, whole: true}
 	for _, hex := range names {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
 		desc, err := s.referrer(r, hex, d)
-		if err != nil {
-			s.log.Warn("referrer left out", "repository", r.name, "subject", d, "manifest", hex, "err", err)
-			continue
+		if err == nil {
+			err = ctx.Err()
 		}
-		all = append(all, desc)
-		cost += weight(desc)
+		switch {
+		case isLeftOut(err):
+			s.log.Warn("referrer left out", "repository", r.name, "subject", d, "manifest", hex, "err", err)
+			kept.whole = kept.whole && !errors.Is(err, storage.ErrDamaged) // it may be mended from another repository
+			continue
+		case err != nil:
+			yield(oci.Descriptor{}, err)
+			return
+		}
+		kept.add(desc)
+		if !yield(desc, nil) {
+			return
+		}
 	}
-	s.referrers.put(linkKey{r.name, d}, all, cost)
-	return all, nil
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if kept.whole && r.linked == linked {
+		s.referrers.put(r.key(referrers, d).own(), kept.all, kept.cost)
+	}
+}
+
+// isLeftOut reports whether err says that an entry is not to be listed, rather than that it could not be read.
+func isLeftOut(err error) bool {
+	return errors.Is(err, storage.ErrManifestUnknown) || errors.Is(err, oci.ErrManifest) || errors.Is(err, oci.ErrDigest)
+}
+
+// referrersList gathers what is worth remembering.
+type referrersList struct {
+	all   []oci.Descriptor
+	cost  int
+	whole bool
+}
+
+func (l *referrersList) add(d oci.Descriptor) {
+	if l.cost += weight(d); l.cost > maxReferrers/4 {
+		l.all, l.whole = nil, false
+	}
+	if l.whole {
+		l.all = append(l.all, d)
+	}
 }
 
 // compareHex orders the hexadecimal halves of digests as the digests are ordered: all sha256 before all sha512.
@@ -96,7 +124,10 @@ func (s *Store) referrer(r *repo, hex string, subject digest.Digest) (oci.Descri
 	if err != nil {
 		return oci.Descriptor{}, err
 	}
-	l := s.readLink(r, "_manifests", d)
+	l, err := s.getLink(r, manifests, d)
+	if err != nil {
+		return oci.Descriptor{}, err
+	}
 	if l == nil || l.subject != subject {
 		return oci.Descriptor{}, fmt.Errorf("%w: an entry without its manifest", storage.ErrManifestUnknown)
 	}

@@ -2,14 +2,15 @@ package disk
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"path"
 	"slices"
 	"strings"
 	"sync"
-
-	"github.com/opencontainers/go-digest"
+	"syscall"
 
 	"vitrine/storage"
 	"vitrine/storage/oci"
@@ -23,17 +24,12 @@ type repo struct {
 	mu     sync.RWMutex
 	tags   *tagIndex // nil until first needed
 	listed bool      // known to stand in Store.names
+	linked int       // counts the referrers that came and went
 }
 
 // dir returns the path of one of the repository's directories: "_blobs", "sha256".
 func (r *repo) dir(elem ...string) string {
 	return "repos/" + string(r.name) + "/" + path.Join(elem...)
-}
-
-// linkPath returns the directory and the name of a link of the kind "_blobs" or "_manifests".
-func (r *repo) linkPath(kind string, d digest.Digest) (dir, name string) {
-	dir = r.dir(kind, string(d.Algorithm()))
-	return dir, dir + "/" + d.Encoded()
 }
 
 // repoMap holds the repositories that have been used.
@@ -60,57 +56,69 @@ func (s *Store) repo(name oci.Name) *repo {
 }
 
 // find returns the repository if there is something of it on the disk, else nil.
-func (s *Store) find(name oci.Name) *repo {
+func (s *Store) find(name oci.Name) (*repo, error) {
 	s.repos.mu.RLock()
 	r := s.repos.m[name]
 	s.repos.mu.RUnlock()
 	if r != nil {
-		return r
+		return r, nil
 	}
-	if _, err := s.tree.root.Lstat("repos/" + string(name)); err != nil {
-		return nil
+	_, err := s.tree.root.Lstat("repos/" + string(name))
+	if notThere(err) {
+		return nil, nil
 	}
-	return s.repo(name)
+	if err != nil {
+		return nil, err
+	}
+	return s.repo(name), nil
+}
+
+// notThere reports whether err says that there is no such file or directory, or that something else stands in the way.
+func notThere(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
 // exists reports whether the repository holds a manifest or a blob. Called with the lock held.
-func (s *Store) exists(r *repo) bool {
+func (s *Store) exists(r *repo) (bool, error) {
 	if r.listed {
-		return true
+		return true, nil
 	}
-	for _, kind := range []string{"_manifests", "_blobs"} {
+	for _, kind := range []string{manifests, blobs} {
 		for _, alg := range oci.Algorithms {
-			if names, err := s.tree.someNames(r.dir(kind, string(alg)), 1); err == nil && len(names) > 0 {
-				return true
+			if names, err := s.tree.someNames(r.dir(kind, string(alg)), 1); err != nil || len(names) > 0 {
+				return err == nil, err
 			}
 		}
 	}
-	return false
+	return false, nil
 }
 
-// checkExists returns the repository, or ErrRepoUnknown where there is none.
+// checkExists returns the repository, or ErrRepoUnknown where there is none. One that holds anything is listed.
 func (s *Store) checkExists(name oci.Name) (*repo, error) {
-	r := s.find(name)
-	if r != nil && s.isListed(r) {
-		return r, nil
+	r, err := s.find(name)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("%w: %s", storage.ErrRepoUnknown, name)
-}
-
-// isListed reports whether r is in the catalog, and sees to it that it is if it holds anything.
-func (s *Store) isListed(r *repo) bool {
+	if r == nil {
+		return nil, fmt.Errorf("%w: %s", storage.ErrRepoUnknown, name)
+	}
 	r.mu.RLock()
 	listed := r.listed
 	r.mu.RUnlock()
 	if listed {
-		return true
+		return r, nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s.exists(r) {
-		s.list(r)
+	there, err := s.exists(r)
+	if err != nil {
+		return nil, err
 	}
-	return r.listed
+	if !there {
+		return nil, fmt.Errorf("%w: %s", storage.ErrRepoUnknown, name)
+	}
+	s.list(r)
+	return r, nil
 }
 
 // names is the catalog: all repositories in byte order. It is read from the disk when it is first needed.
@@ -134,16 +142,17 @@ func (s *Store) list(r *repo) {
 }
 
 // unlist takes r out of the catalog if nothing is left in it. Called with r's lock held.
-func (s *Store) unlist(r *repo) {
+func (s *Store) unlist(r *repo) (err error) {
 	r.listed = false
-	if r.listed = s.exists(r); r.listed {
-		return
+	if r.listed, err = s.exists(r); r.listed || err != nil {
+		return err
 	}
 	s.names.mu.Lock()
 	defer s.names.mu.Unlock()
 	if i, ok := slices.BinarySearch(s.names.sorted, r.name); ok {
 		s.names.sorted = slices.Delete(s.names.sorted, i, i+1)
 	}
+	return nil
 }
 
 // chunk is how many names or tags an iteration copies at a time, so that it holds no lock while its caller works.
@@ -237,8 +246,12 @@ func (s *Store) walkNames(ctx context.Context, prefix string, all []oci.Name) ([
 			return nil, err
 		}
 	}
-	if prefix != "" && s.exists(&repo{name: oci.Name(prefix)}) {
+	if prefix == "" {
+		return all, nil
+	}
+	there, err := s.exists(&repo{name: oci.Name(prefix)})
+	if there {
 		all = append(all, oci.Name(prefix))
 	}
-	return all, nil
+	return all, err
 }

@@ -2,13 +2,10 @@ package disk
 
 import (
 	"context"
-	"encoding"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"hash"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,9 +16,6 @@ import (
 	"vitrine/storage"
 	"vitrine/storage/oci"
 )
-
-// stateSuffix makes the name of a session's record out of that of its bytes.
-const stateSuffix = ".state"
 
 // maxSessions bounds the upload sessions that are open at a time: each costs a file and some 500 bytes of memory.
 const maxSessions = 100_000
@@ -42,7 +36,7 @@ type session struct {
 	saved bool // there is an ID.state
 	moved bool // the file has become a blob
 
-	loaded bool // taken up from another process
+	longer bool // the file has bytes that do not count
 
 	spare *os.File // the open file of an empty session, for whoever goes on: its PUT often follows at once
 	ended bool
@@ -62,10 +56,8 @@ func (ss *session) acquire(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	select {
-	case <-ss.lock:
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := ss.wait(ctx); err != nil {
+		return err
 	}
 	if ss.ended {
 		ss.release()
@@ -74,10 +66,40 @@ func (ss *session) acquire(ctx context.Context) error {
 	return nil
 }
 
+// maxWait is how long a request waits for another one that writes to the same session. Its own body is unread meanwhile,
+// so net/http does not notice that its client goes.
+const maxWait = 2 * time.Second
+
+func (ss *session) wait(ctx context.Context) error {
+	select {
+	case <-ss.lock:
+		return nil
+	default:
+	}
+	late := time.NewTimer(maxWait)
+	defer late.Stop()
+	select {
+	case <-ss.lock:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-late.C:
+		return fmt.Errorf("%w: another request is writing to upload %s", storage.ErrTooMany, ss.id)
+	}
+}
+
+// belongTo gives a session that has no repository to the first that asks.
+func (ss *session) belongTo(name oci.Name) {
+	name = oci.Name(strings.Clone(string(name))) // not a piece of a request line
+	ss.repo.CompareAndSwap(nil, &name)
+}
+
 func (ss *session) release() { ss.lock <- struct{}{} }
 
 // sessions are the uploads that are under way, by ID.
 type sessions struct {
+	max int // sessions at a time
+
 	mu     sync.Mutex
 	m      map[string]*session
 	spares atomic.Int64 // sessions that hold their file open
@@ -86,14 +108,48 @@ type sessions struct {
 func (u *sessions) add(ss *session) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if len(u.m) >= maxSessions {
+	if len(u.m) >= u.max {
 		return fmt.Errorf("%w: %d uploads are open", storage.ErrTooMany, len(u.m))
 	}
+	u.put(ss)
+	return nil
+}
+
+// take adds a session that was there before this process: what was acknowledged is not turned away.
+func (u *sessions) take(ss *session) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.put(ss)
+}
+
+func (u *sessions) put(ss *session) {
 	if u.m == nil {
 		u.m = map[string]*session{}
 	}
 	u.m[ss.id] = ss
-	return nil
+}
+
+// admit lets a new session in. When there are too many, the oldest of those that hold nothing makes room.
+func (s *Store) admit(ss *session) error {
+	err := s.uploads.add(ss)
+	if !errors.Is(err, storage.ErrTooMany) {
+		return err
+	}
+	if old := s.uploads.oldestEmpty(); old != nil && s.expire(old, time.Now()) {
+		err = s.uploads.add(ss)
+	}
+	return err
+}
+
+func (u *sessions) oldestEmpty() (oldest *session) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, ss := range u.m {
+		if ss.size.Load() == 0 && (oldest == nil || ss.used.Load() < oldest.used.Load()) {
+			oldest = ss
+		}
+	}
+	return oldest
 }
 
 func (u *sessions) get(id string) *session {
@@ -154,152 +210,3 @@ func (u *sessions) close() error {
 	}
 	return errors.Join(errs...)
 }
-
-// save makes the session as it stands survive a power cut: first its bytes, then the record that counts them.
-func (u *upload) save() error {
-	if err := u.ss.acquire(context.Background()); errors.Is(err, storage.ErrUploadUnknown) {
-		return nil // ended meanwhile
-	}
-	defer u.ss.release()
-	if err := u.store.tree.syncFile(u.file); err != nil {
-		return err
-	}
-	record, err := u.ss.record()
-	if err != nil {
-		return err
-	}
-	if err := u.store.tree.link(record, u.ss.path()+stateSuffix); err != nil {
-		return err
-	}
-	u.ss.saved, u.dirty = true, false
-	return u.store.tree.syncDirs("uploads")
-}
-
-// record is "SIZE ALGORITHM HASHSTATE NAME", at most some 600 bytes.
-func (ss *session) record() (string, error) {
-	state, err := ss.hash.(encoding.BinaryMarshaler).MarshalBinary()
-	if err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%d %s %s %s", ss.size.Load(), ss.alg, base64.RawStdEncoding.EncodeToString(state), *ss.repo.Load()), nil
-}
-
-// parseRecord is the inverse of record.
-func parseRecord(id, record string) (*session, error) {
-	f := strings.Split(record, " ")
-	if len(f) != 4 {
-		return nil, fmt.Errorf("%d fields, want 4", len(f))
-	}
-	size, err := strconv.ParseInt(f[0], 10, 64)
-	if err != nil {
-		return nil, err
-	}
-	alg, err := oci.ParseAlgorithm(f[1])
-	if err != nil {
-		return nil, err
-	}
-	state, err := base64.RawStdEncoding.DecodeString(f[2])
-	if err != nil {
-		return nil, err
-	}
-	name, err := oci.ParseName(f[3])
-	if err != nil {
-		return nil, err
-	}
-	ss := newSession(id, alg)
-	ss.saved = true
-	ss.size.Store(size)
-	ss.repo.Store(&name)
-	return ss, ss.hash.(encoding.BinaryUnmarshaler).UnmarshalBinary(state)
-}
-
-// loadUploads takes up the sessions of the process before, and removes what a crash has left in uploads/.
-func (s *Store) loadUploads() error {
-	names, err := s.tree.names("uploads")
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		id, isState := strings.CutSuffix(name, stateSuffix)
-		switch {
-		case !storage.ValidUploadID(id):
-			err = s.tree.remove("uploads/" + name)
-		case isState:
-			err = s.dropOrphan(id)
-		default:
-			err = s.loadUpload(id)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// dropOrphan removes the record of a session whose bytes are gone: its commit came between.
-func (s *Store) dropOrphan(id string) error {
-	if _, err := s.tree.root.Lstat("uploads/" + id); err == nil {
-		return nil
-	}
-	return s.tree.remove("uploads/" + id + stateSuffix)
-}
-
-// loadUpload takes up one session. Its file has at least the bytes that the record counts, unless somebody damaged it;
-// without a record nothing of it was acknowledged but its ID.
-func (s *Store) loadUpload(id string) error {
-	fi, err := s.tree.root.Lstat("uploads/" + id)
-	if err != nil {
-		return err
-	}
-	ss := newSession(id, oci.Algorithms[0])
-	if record, err := s.tree.readlink("uploads/" + id + stateSuffix); err == nil {
-		saved, err := parseRecord(id, record)
-		if err != nil || saved.size.Load() > fi.Size() {
-			s.log.Error("upload lost", "id", id, "err", err, "bytes", fi.Size())
-			return errors.Join(s.tree.remove("uploads/"+id), s.tree.remove("uploads/"+id+stateSuffix))
-		}
-		ss = saved
-	}
-	ss.loaded = true
-	ss.used.Store(fi.ModTime().Unix())
-	return s.uploads.add(ss)
-}
-
-// ExpireUploads implements storage.UploadExpirer. A session that is being written to is not old.
-func (s *Store) ExpireUploads(ctx context.Context, before time.Time) (n int, err error) {
-	for _, ss := range s.idle(before) {
-		if err := ctx.Err(); err != nil {
-			return n, err
-		}
-		select {
-		case <-ss.lock:
-		default:
-			continue
-		}
-		if !ss.ended {
-			u := &upload{store: s, ss: ss}
-			err = errors.Join(err, u.end())
-			n++
-		}
-		ss.release()
-	}
-	return n, err
-}
-
-func (s *Store) idle(before time.Time) []*session {
-	s.uploads.mu.Lock()
-	defer s.uploads.mu.Unlock()
-	var all []*session
-	for _, ss := range s.uploads.m {
-		if ss.used.Load() < before.Unix() {
-			all = append(all, ss)
-		}
-	}
-	return all
-}
-
-var _ interface {
-	storage.Store
-	storage.BlobFinder
-	storage.UploadExpirer
-} = (*Store)(nil)

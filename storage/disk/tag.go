@@ -2,16 +2,21 @@ package disk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/opencontainers/go-digest"
 
 	"vitrine/storage"
 	"vitrine/storage/oci"
 )
+
+// tags is the directory of a repository's tags.
+const tags = "_tags"
 
 // tagIndex is a repository's tags in memory: what each points at, and their order.
 type tagIndex struct {
@@ -41,7 +46,7 @@ func (s *Store) tagsOf(r *repo) (*tagIndex, error) {
 		return r.tags, nil
 	}
 	x := &tagIndex{at: map[oci.Tag]digest.Digest{}}
-	dir := r.dir("_tags")
+	dir := r.dir(tags)
 	names, err := s.tree.names(dir)
 	if err != nil {
 		return nil, err
@@ -54,6 +59,9 @@ func (s *Store) tagsOf(r *repo) (*tagIndex, error) {
 		defer sub.Close()
 		for _, name := range names {
 			target, err := sub.Readlink(name)
+			if errors.Is(err, syscall.EINVAL) { // something else than a link
+				target, err = "", nil
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -67,12 +75,6 @@ func (s *Store) tagsOf(r *repo) (*tagIndex, error) {
 
 // loadTag enters one link of a tags directory; the sorting is left to the end.
 func (s *Store) loadTag(x *tagIndex, r *repo, name, target string) {
-	if strings.HasPrefix(name, tempPrefix) { // a replacement that a crash cut short
-		if err := s.tree.remove(r.dir("_tags", name)); err != nil {
-			s.log.Warn("leftover stays", "repository", r.name, "name", name, "err", err)
-		}
-		return
-	}
 	tag, err := oci.ParseTag(name)
 	d, err2 := oci.ParseDigest(target)
 	if err != nil || err2 != nil {
@@ -106,7 +108,7 @@ func (s *Store) readTags(r *repo, f func(*tagIndex)) error {
 func (s *Store) ResolveTag(ctx context.Context, name oci.Name, tag oci.Tag) (oci.Descriptor, error) {
 	r, err := s.checkExists(name)
 	if err != nil {
-		return oci.Descriptor{}, fmt.Errorf("%w: %w", storage.ErrManifestUnknown, err)
+		return oci.Descriptor{}, unknownRepo(err)
 	}
 	d, l, err := s.lookUp(r, tag)
 	if err != nil {
@@ -126,16 +128,16 @@ func (s *Store) lookUp(r *repo, tag oci.Tag) (d digest.Digest, l *link, err erro
 	if err := s.readTags(r, func(x *tagIndex) { d = x.at[tag] }); err != nil || d == "" {
 		return "", nil, err
 	}
-	if l := s.getLink(&s.manifests, r, "_manifests", d); l != nil {
-		return d, l, nil
+	if l, err := s.getLink(r, manifests, d); l != nil || err != nil {
+		return d, l, err
 	}
+	var inner error
 	err = s.readTags(r, func(x *tagIndex) { // it was deleted between the two looks, with the tag; or the disk is damaged
-		d = x.at[tag]
-		if d != "" {
-			l = s.readLink(r, "_manifests", d)
+		if d = x.at[tag]; d != "" {
+			l, inner = s.readLink(r, manifests, d)
 		}
 	})
-	return d, l, err
+	return d, l, errors.Join(err, inner)
 }
 
 // Tags implements storage.ManifestReader.
@@ -161,20 +163,13 @@ func (s *Store) SetTag(ctx context.Context, name oci.Name, tag oci.Tag, d digest
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	l, err := s.manifestLink(name, d)
-	if err != nil {
+	if _, err := s.manifestLink(name, d); err != nil {
 		return err
 	}
 	r := s.repo(name)
-	dir := r.dir("_tags")
+	dir := r.dir(tags)
 	if err := s.tree.mkdirs(dir); err != nil {
 		return err
-	}
-	if !l.durable.Load() { // somebody else is putting it just now, or a process before this one did
-		manifests, _ := r.linkPath("_manifests", d)
-		if err := s.settle(l, false, d, manifests); err != nil {
-			return err
-		}
 	}
 	if err := s.setTag(r, tag, d, when); err != nil {
 		return err
@@ -192,14 +187,33 @@ func (s *Store) setTag(r *repo, tag oci.Tag, d digest.Digest, when storage.Match
 	if !when.Holds(x.at[tag]) {
 		return fmt.Errorf("%w: %s in %s", storage.ErrTagMatch, tag, r.name)
 	}
-	if _, ok := s.manifests.get(linkKey{r.name, d}); !ok && s.readLink(r, "_manifests", d) == nil { // it was there a moment ago
+	l, err := s.readLink(r, manifests, d)
+	if err != nil {
+		return err
+	}
+	if l == nil { // it was there a moment ago
 		return fmt.Errorf("%w: %s in %s", storage.ErrManifestUnknown, d, r.name)
 	}
-	if err := s.tree.link(string(d), r.dir("_tags", string(tag))); err != nil {
+	if !l.durable.Load() { // somebody else is putting it just now, or a process before this one did
+		if err := s.settleManifest(r, d, l); err != nil {
+			return err
+		}
+	}
+	if err := s.tree.link(string(d), r.dir(tags, string(tag))); err != nil {
 		return err
 	}
 	x.set(tag, d)
 	return nil
+}
+
+// settleManifest makes durable what a tag is going to rely on.
+func (s *Store) settleManifest(r *repo, d digest.Digest, l *link) error {
+	dir, _ := r.linkPath(manifests, d)
+	dirs := []string{dir, shardDir(d)}
+	if l.subject != "" {
+		dirs = append(dirs, r.referrersDir(l.subject))
+	}
+	return s.settle(l, dirs)
 }
 
 // DeleteTag implements storage.ManifestStore.
@@ -209,7 +223,7 @@ func (s *Store) DeleteTag(ctx context.Context, name oci.Name, tag oci.Tag) error
 	}
 	r, err := s.checkExists(name)
 	if err != nil {
-		return fmt.Errorf("%w: %w", storage.ErrManifestUnknown, err)
+		return unknownRepo(err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -229,24 +243,24 @@ func (s *Store) untag(r *repo, d digest.Digest) error {
 	if err != nil {
 		return err
 	}
-	var tags []oci.Tag
+	var gone []oci.Tag
 	for tag, at := range x.at {
 		if at == d {
-			tags = append(tags, tag)
+			gone = append(gone, tag)
 		}
 	}
-	return s.removeTags(r, x, tags...)
+	return s.removeTags(r, x, gone...)
 }
 
-func (s *Store) removeTags(r *repo, x *tagIndex, tags ...oci.Tag) error {
-	for _, tag := range tags {
-		if err := s.tree.remove(r.dir("_tags", string(tag))); err != nil {
+func (s *Store) removeTags(r *repo, x *tagIndex, gone ...oci.Tag) error {
+	for _, tag := range gone {
+		if err := s.tree.remove(r.dir(tags, string(tag))); err != nil {
 			return err
 		}
 		x.remove(tag)
 	}
-	if len(tags) == 0 {
+	if len(gone) == 0 && len(x.at) == 0 { // else a tag may have moved off what is deleted now, and not be synced yet
 		return nil
 	}
-	return s.tree.syncDirs(r.dir("_tags"))
+	return s.tree.syncDirs(r.dir(tags))
 }

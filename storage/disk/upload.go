@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,13 +36,13 @@ func (s *Store) StartUpload(ctx context.Context, name oci.Name, alg digest.Algor
 	if alg == "" {
 		alg = digest.Canonical
 	}
-	ss := newSession(storage.NewUploadID(), alg)
-	ss.repo.Store(&name)
+	ss := newSession(storage.NewUploadID(), digest.Algorithm(strings.Clone(string(alg))))
+	ss.belongTo(name)
 	f, err := s.tree.create(ss.path())
 	if err != nil {
 		return nil, err
 	}
-	if err := s.uploads.add(ss); err != nil {
+	if err := s.admit(ss); err != nil {
 		return nil, errors.Join(err, f.Close(), s.tree.remove(ss.path()))
 	}
 	return &upload{store: s, ss: ss, repo: name, file: f}, nil
@@ -55,7 +56,7 @@ func (s *Store) ResumeUpload(ctx context.Context, name oci.Name, id string) (sto
 	}
 	ss := s.uploads.get(id)
 	if ss != nil && ss.repo.Load() == nil {
-		ss.repo.CompareAndSwap(nil, &name)
+		ss.belongTo(name)
 	}
 	if ss == nil || *ss.repo.Load() != name {
 		return nil, fmt.Errorf("%w: %.64q in %s", storage.ErrUploadUnknown, id, name)
@@ -98,13 +99,20 @@ func (u *upload) Append(ctx context.Context, at int64, r io.Reader) (int64, erro
 	n, err := u.copy(ctx, r)
 	ss.used.Store(time.Now().Unix())
 	if err != nil {
-		undo := ss.hash.(encoding.BinaryUnmarshaler).UnmarshalBinary(before)
-		return 0, errors.Join(err, undo, u.file.Truncate(at))
+		return 0, errors.Join(err, u.undo(at, before))
 	}
 	u.size += n
 	ss.size.Store(u.size)
 	u.dirty = u.dirty || n > 0
 	return n, nil
+}
+
+// undo takes back what a failed Append has written.
+func (u *upload) undo(at int64, before []byte) error {
+	if err := u.file.Truncate(at); err != nil {
+		u.ss.longer = true
+	}
+	return u.ss.hash.(encoding.BinaryUnmarshaler).UnmarshalBinary(before)
 }
 
 // Sizes of the steps in which bytes come in: one read, and one request to start writing them out.
@@ -162,7 +170,7 @@ func (u *upload) Commit(ctx context.Context, d digest.Digest) error {
 	if err := u.open(); err != nil {
 		return err
 	}
-	if err := u.verify(d); err != nil {
+	if err := u.verify(ctx, d); err != nil {
 		return err
 	}
 	if err := u.settleFile(d); err != nil {
@@ -173,13 +181,14 @@ func (u *upload) Commit(ctx context.Context, d digest.Digest) error {
 }
 
 // verify compares the session's bytes with d, reading them again where another algorithm went along with them.
-func (u *upload) verify(d digest.Digest) error {
+func (u *upload) verify(ctx context.Context, d digest.Digest) error {
 	got := digest.NewDigest(u.ss.alg, u.ss.hash)
 	if d.Algorithm() != u.ss.alg {
 		h := d.Algorithm().Hash()
 		buf := buffers.Get().(*[copyBuffer]byte)
 		defer buffers.Put(buf)
-		if _, err := io.CopyBuffer(h, io.NewSectionReader(u.file, 0, u.ss.size.Load()), buf[:]); err != nil {
+		content := io.NewSectionReader(u.file, 0, u.ss.size.Load())
+		if _, err := io.CopyBuffer(h, &minding{ctx, content}, buf[:]); err != nil {
 			return err
 		}
 		got = digest.NewDigest(d.Algorithm(), h)
@@ -190,40 +199,62 @@ func (u *upload) verify(d digest.Digest) error {
 	return nil
 }
 
+// minding is a reader that ends with its context.
+type minding struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (m *minding) Read(p []byte) (int, error) {
+	if err := m.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return m.r.Read(p)
+}
+
 // settleFile makes the session's file durable under the name of the content d. The session has lost it then.
 func (u *upload) settleFile(d digest.Digest) error {
 	t := u.store.tree
+	links, _ := u.store.repo(u.repo).linkPath(blobs, d)
+	for _, dir := range []string{shardDir(d), links} { // what a full disk could refuse comes before the file is moved
+		if err := t.mkdirs(dir); err != nil {
+			return err
+		}
+	}
 	if err := u.cut(); err != nil {
 		return err
 	}
-	if err := t.syncFile(u.file); err != nil {
-		return err
-	}
-	if err := t.mkdirs(shardDir(d)); err != nil {
+	if err := u.sync(); err != nil {
 		return err
 	}
 	return t.rename(u.ss.path(), file(d))
+}
+
+// sync makes the session's bytes durable. A failure ends the session: the kernel reports a lost page once, and the next
+// fsync would succeed without it.
+func (u *upload) sync() error {
+	err := u.store.tree.syncFile(u.file)
+	if err != nil {
+		err = errors.Join(err, u.end())
+	}
+	return err
 }
 
 // publish links the content d into the repository and makes both names durable.
 func (u *upload) publish(d digest.Digest) error {
 	s := u.store
 	l := &link{size: u.ss.size.Load()}
-	dir, err := s.putLink(&s.links, s.repo(u.repo), "_blobs", d, l)
+	dirs, err := s.putLink(s.repo(u.repo), blobs, d, l)
 	if err != nil {
 		return err
 	}
-	return s.settle(l, false, d, dir)
+	return s.settle(l, append(dirs, shardDir(d)))
 }
 
-// cut takes away what stands behind the session's end: what was never acknowledged before a crash.
+// cut takes away what a failed Append could not.
 func (u *upload) cut() error {
-	if !u.ss.loaded {
+	if !u.ss.longer {
 		return nil
-	}
-	fi, err := u.file.Stat()
-	if err != nil || fi.Size() == u.ss.size.Load() {
-		return err
 	}
 	return wrap(u.file.Truncate(u.ss.size.Load()))
 }
@@ -233,7 +264,7 @@ func (u *upload) Cancel(ctx context.Context) error {
 	if u.ended {
 		return nil
 	}
-	err := u.ss.acquire(context.WithoutCancel(ctx))
+	err := u.ss.acquire(context.WithoutCancel(ctx)) // bounded all the same
 	if errors.Is(err, storage.ErrUploadUnknown) {
 		u.ended = true
 		return u.closeFile()

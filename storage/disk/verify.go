@@ -107,7 +107,7 @@ func (v *verifier) hash(name string, alg digest.Algorithm) (digest.Digest, int64
 
 // record checks one link of repos/.
 func (v *verifier) record(name string, e fs.DirEntry, err error) error {
-	if err = errors.Join(err, v.ctx.Err()); err != nil || e.IsDir() || strings.HasPrefix(e.Name(), tempPrefix) {
+	if err = errors.Join(err, v.ctx.Err()); err != nil || e.IsDir() {
 		return err
 	}
 	repo, kind, rest, ok := splitRecord(name)
