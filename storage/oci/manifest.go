@@ -1,11 +1,11 @@
 package oci
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -31,11 +31,12 @@ type Contents struct {
 
 // ParseManifest reads raw, which must be one JSON object whose fields have the shapes of the image spec.
 // contentType is what the pusher called it, without parameters, "" if it did not say; a mediaType inside raw that
-// contradicts it is an error. Keys are matched exactly, unknown ones are allowed. Errors wrap ErrManifest.
+// contradicts it is an error. Keys are matched exactly, unknown ones are allowed. Descriptors have a digest, and media types of at
+// most MaxMediaType bytes. Errors wrap ErrManifest and have no more than some 200 bytes of raw in them.
 func ParseManifest(contentType string, raw []byte) (*Contents, error) {
 	m, err := parseFields(raw)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrManifest, err)
+		return nil, fmt.Errorf("%w: %.200s", ErrManifest, err.Error()) // it may quote a number of any length
 	}
 	if m.MediaType, err = mediaType(contentType, m); err != nil {
 		return nil, err
@@ -46,32 +47,26 @@ func ParseManifest(contentType string, raw []byte) (*Contents, error) {
 	return m, m.check()
 }
 
-// parseFields decodes raw field by field, because encoding/json alone would take "SUBJECT" for "subject".
+// parseFields takes no text that is not UTF-8, which JSON has to be (RFC 8259, 8.1): encoding/json would make three bytes of each
+// that is wrong.
 func parseFields(raw []byte) (*Contents, error) {
-	if raw = bytes.TrimLeft(raw, " \t\r\n"); len(raw) == 0 || raw[0] != '{' {
+	if !utf8.Valid(raw) {
+		return nil, errors.New("not UTF-8")
+	}
+	if raw = trim(raw); len(raw) == 0 || raw[0] != '{' {
 		return nil, errors.New("not a JSON object")
 	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &fields); err != nil {
+	if err := json.Unmarshal(raw, new(struct{})); err != nil {
 		return nil, err
 	}
 	var m Contents
 	var blobs []Descriptor
-	for _, f := range []struct {
-		key string
-		to  any
-	}{
+	err := decodeFields(raw, []field{
 		{"mediaType", &m.MediaType}, {"artifactType", &m.ArtifactType}, {"annotations", &m.Annotations},
 		{"subject", &m.Subject}, {"config", &m.Config}, {"layers", &m.Layers}, {"blobs", &blobs}, {"manifests", &m.Manifests},
-	} {
-		if v, ok := fields[f.key]; ok {
-			if err := json.Unmarshal(v, f.to); err != nil {
-				return nil, fmt.Errorf("%s: %w", f.key, err)
-			}
-		}
-	}
+	})
 	m.Layers = append(m.Layers, blobs...)
-	return &m, nil
+	return &m, err
 }
 
 // mediaType settles what the manifest is: what the pusher said and what it says of itself have to agree;
@@ -97,31 +92,29 @@ func mediaType(contentType string, m *Contents) (string, error) {
 // MaxMediaType is the longest media type in bytes: RFC 6838, 4.2 allows 127 on each side of the slash.
 const MaxMediaType = 255
 
-// check refuses descriptors that no client could follow.
+// check refuses what no client could follow. An image that is an index besides is one thing to one client and another thing to
+// the next (CVE-2021-41190).
 func (m *Contents) check() error {
 	if len(m.MediaType) > MaxMediaType || strings.ContainsFunc(m.MediaType, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return fmt.Errorf("%w: media type %.80q", ErrManifest, m.MediaType)
 	}
-	if m.Config == nil && (m.MediaType == MediaTypeImageManifest || m.MediaType == MediaTypeDockerManifest) {
-		return fmt.Errorf("%w: an image without config", ErrManifest)
+	if len(m.ArtifactType) > MaxMediaType {
+		return fmt.Errorf("%w: artifact type %.80q", ErrManifest, m.ArtifactType)
 	}
-	for _, d := range m.descriptors() {
-		if _, err := ParseDigest(string(d.Digest)); err != nil {
-			return fmt.Errorf("%w: %w", ErrManifest, err)
+	switch m.MediaType {
+	case MediaTypeImageManifest, MediaTypeDockerManifest:
+		if m.Config == nil {
+			return fmt.Errorf("%w: an image without config", ErrManifest)
 		}
-		if d.Size < 0 {
-			return fmt.Errorf("%w: size %d of %s", ErrManifest, d.Size, d.Digest)
+		if m.Manifests != nil {
+			return fmt.Errorf("%w: an image with manifests", ErrManifest)
+		}
+	case MediaTypeImageIndex, MediaTypeDockerList:
+		if m.Config != nil || m.Layers != nil {
+			return fmt.Errorf("%w: an index with config or layers", ErrManifest)
 		}
 	}
 	return nil
-}
-
-func (m *Contents) descriptors() []Descriptor {
-	all := m.Blobs()
-	if m.Subject != nil {
-		all = append(all, *m.Subject)
-	}
-	return append(all, m.Manifests...)
 }
 
 // Blobs returns the config, where there is one, and the layers.
@@ -141,7 +134,7 @@ func (m *Contents) SubjectDigest() digest.Digest {
 	return m.Subject.Digest
 }
 
-// Distributable reports whether a registry must hold the content of d: not when it is a layer that is fetched
+// Distributable reports whether a registry must hold the content of the layer d: not when it is fetched
 // from elsewhere (image-spec, layer.md, "Non-Distributable Layers"; Docker's foreign layers).
 func (d Descriptor) Distributable() bool {
 	return len(d.URLs) == 0 && !strings.Contains(d.MediaType, "nondistributable") && !strings.Contains(d.MediaType, ".foreign.")

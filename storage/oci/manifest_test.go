@@ -1,9 +1,13 @@
 package oci
 
 import (
+	"encoding/json"
 	"errors"
+	"reflect"
+	"runtime"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -37,6 +41,11 @@ func TestParseManifest(t *testing.T) {
 		{MediaTypeArtifactManifest, `{"artifactType":"a/b","blobs":[]}`, MediaTypeArtifactManifest, "a/b"},
 		{index, `{"artifactType":"a/b","manifests":[]}`, index, "a/b"},
 		{image, `{"SUBJECT":{"digest":"x"},` + config + `}`, image, "application/x.config"}, // another key than subject
+		{image, `{"config":{"digest":` + zeros + `,"DIGEST":"x","SIZE":-1}}`, image, ""},
+		{image, `{"config":{"\u0064igest":` + zeros + `}, "layers" : null , "manifests":null}`, image, ""},
+		{index, `{"manifests":[],"config":null}`, index, ""},
+		{"a/b", `{"manifests":[],` + config + `}`, "a/b", "application/x.config"}, // whatever that is
+		{image, `{"artifactType":"a/` + strings.Repeat("b", MaxMediaType-2) + `",` + config + `}`, image, "a/" + strings.Repeat("b", MaxMediaType-2)},
 
 		{"", `{}`, "", ""},
 		{image, ``, "", ""},
@@ -53,6 +62,16 @@ func TestParseManifest(t *testing.T) {
 		{image, `{"config":{"digest":` + zeros + `,"size":-1}}`, "", ""},
 		{image, `{"config":{"digest":` + zeros + `,"size":99999999999999999999}}`, "", ""},
 		{image, `{"subject":{"digest":"md5:00"},` + config + `}`, "", ""},
+		{image, `{"config":{"DIGEST":` + zeros + `}}`, "", ""},
+		{image, `{"config":[]}`, "", ""},
+		{image, `{"layers":[null],` + config + `}`, "", ""},
+		{image, `{"manifests":[],` + config + `}`, "", ""}, // an image or an index: each client sees another one
+		{image, `{"artifactType":"a/` + strings.Repeat("b", MaxMediaType-1) + `",` + config + `}`, "", ""},
+		{image, `{"config":{"mediaType":"a/` + strings.Repeat("b", MaxMediaType-1) + `","digest":` + zeros + `}}`, "", ""},
+		{image, `{"annotations":{"a":"` + "\xff" + `"},` + config + `}`, "", ""},
+		{index, `{"manifests":[],` + config + `}`, "", ""},
+		{MediaTypeDockerList, `{"manifests":[],` + layers + `}`, "", ""},
+		{"", `{"manifests":[],` + config + `}`, "", ""},
 		{"a b", `{}`, "", ""},
 		{"a/\x01", `{}`, "", ""},
 		{"a/" + strings.Repeat("b", MaxMediaType), `{}`, "", ""},
@@ -70,6 +89,53 @@ func TestParseManifest(t *testing.T) {
 			t.Errorf("ParseManifest(%q, %.90s) = %+v, %v", c.contentType, c.raw, m, err)
 		}
 	}
+}
+
+// TestManifestErrorsAreShort: clients and logs get them.
+func TestManifestErrorsAreShort(t *testing.T) {
+	long := strings.Repeat("9", 1<<20)
+	for _, raw := range []string{`{"config":{"size":` + long + `}}`, `{"mediaType":` + long + `}`, `{"layers":[{"digest":"` + long + `"}]}`, `{"mediaType":"` + long + `"}`} {
+		if _, err := ParseManifest("", []byte(raw)); err == nil || len(err.Error()) > 300 {
+			t.Errorf("%.30s...: %d bytes of error: %.300v", raw, len(err.Error()), err)
+		}
+	}
+}
+
+// TestManifestCostsNoMoreThanItHas: a short way to write much would let a stranger take the memory.
+func TestManifestCostsNoMoreThanItHas(t *testing.T) {
+	fill := func(head, one, tail string) []byte {
+		return []byte(head + strings.Repeat(one+",", (MaxManifest-len(head+one+tail))/(len(one)+1)) + one + tail)
+	}
+	for _, raw := range [][]byte{fill(`{"layers":[`, "{}", "]}"), fill(`{"manifests":[`, "null", "]}"), fill(`{`, `"a":0`, "}"), fill(`{"x":[`, `{"a":[]}`, "]}")} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		ParseManifest(MediaTypeImageManifest, raw)
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > MaxManifest {
+			t.Errorf("%.30s...: %d bytes of memory", raw, took)
+		}
+	}
+}
+
+// FuzzWalk compares with encoding/json.
+func FuzzWalk(f *testing.F) {
+	for _, s := range []string{`{}`, `{ "a" : 1 , "b":[{"c":"}"}] }`, `{"a":"\"","a":null,"\u0061\\":-1e5}`, ` {"a":{"b":[[],{}]} , "":true}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var want map[string]json.RawMessage
+		if json.Unmarshal(raw, &want) != nil || want == nil {
+			return
+		}
+		got := map[string]json.RawMessage{}
+		err := walk(raw, '{', func(key, value []byte) error {
+			got[string(key)] = value
+			return nil
+		})
+		if err != nil || utf8.Valid(raw) && !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: got %q, %v, want %q", raw, got, err, want)
+		}
+	})
 }
 
 func TestDistributable(t *testing.T) {
