@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"bufio"
 	"bytes"
 	"io"
 	"strconv"
@@ -19,7 +18,7 @@ const (
 )
 
 // scanAr makes the table of an archive of ar, as Debian's packages are. Symbol tables are no members.
-func scanAr(r *bufio.Reader, o *tarfs.Options) (*tarfs.Table, error) {
+func scanAr(r reader, o *tarfs.Options) (*tarfs.Table, error) {
 	s, b := newStream(r), tarfs.NewBuilder(o)
 	if _, err := s.bytes(int64(len(arMagic))); err != nil {
 		return nil, err

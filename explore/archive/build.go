@@ -88,18 +88,18 @@ func (x *Index) build(in *input, o *Options) error {
 }
 
 // scanners make the table of a stream, which they read to its end.
-var scanners = map[Format]func(r *bufio.Reader, name string, o *tarfs.Options) (*tarfs.Table, error){
-	Tar:   func(r *bufio.Reader, _ string, o *tarfs.Options) (*tarfs.Table, error) { return tarfs.Index(r, o) },
-	Ar:    func(r *bufio.Reader, _ string, o *tarfs.Options) (*tarfs.Table, error) { return scanAr(r, o) },
-	Deb:   func(r *bufio.Reader, _ string, o *tarfs.Options) (*tarfs.Table, error) { return scanAr(r, o) },
-	Cpio:  func(r *bufio.Reader, _ string, o *tarfs.Options) (*tarfs.Table, error) { return scanCpio(r, o) },
+var scanners = map[Format]func(r reader, name string, o *tarfs.Options) (*tarfs.Table, error){
+	Tar:   func(r reader, _ string, o *tarfs.Options) (*tarfs.Table, error) { return tarfs.Index(r, o) },
+	Ar:    func(r reader, _ string, o *tarfs.Options) (*tarfs.Table, error) { return scanAr(r, o) },
+	Deb:   func(r reader, _ string, o *tarfs.Options) (*tarfs.Table, error) { return scanAr(r, o) },
+	Cpio:  func(r reader, _ string, o *tarfs.Options) (*tarfs.Table, error) { return scanCpio(r, o) },
 	Plain: scanFile,
 }
 
 func (x *Index) name(o *Options) string { return fileName(o.Hint, x.Format == Gzip) }
 
 // peek returns the bytes that decide, fewer where there are no more.
-func peek(r *bufio.Reader) ([]byte, error) {
+func peek(r reader) ([]byte, error) {
 	head, err := r.Peek(headSize)
 	if err == io.EOF {
 		err = nil
@@ -117,7 +117,7 @@ func (x *Index) buildGzip(r io.Reader, o *Options) error {
 		_, err := b.WriteTo(p)
 		p.finish(err)
 	}()
-	err := x.scanGzip(bufio.NewReaderSize(p, pieceSize), o)
+	err := x.scanGzip(p, o)
 	close(p.done)
 	<-stopped
 	if err != nil {
@@ -128,7 +128,7 @@ func (x *Index) buildGzip(r io.Reader, o *Options) error {
 }
 
 // scanGzip makes the table of what a gzip stream decompresses to.
-func (x *Index) scanGzip(r *bufio.Reader, o *Options) error {
+func (x *Index) scanGzip(r reader, o *Options) error {
 	head, err := peek(r)
 	if err != nil {
 		return err
@@ -156,7 +156,7 @@ func isAPK(head []byte) bool {
 }
 
 // buildPayload scans what an RPM has behind its headers.
-func (x *Index) buildPayload(r *bufio.Reader, inside Format, o *Options) error {
+func (x *Index) buildPayload(r reader, inside Format, o *Options) error {
 	switch inside {
 	case Gzip:
 		return x.buildGzip(r, o)

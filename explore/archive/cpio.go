@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"fmt"
@@ -59,7 +58,7 @@ type cpioScanner struct {
 // maxWaiting bounds the names whose content has not come yet: some 300 bytes each.
 const maxWaiting = 1 << 17
 
-func scanCpio(r *bufio.Reader, o *tarfs.Options) (*tarfs.Table, error) {
+func scanCpio(r reader, o *tarfs.Options) (*tarfs.Table, error) {
 	s := &cpioScanner{stream: newStream(r), b: tarfs.NewBuilder(o), waiting: map[cpioFile][]*tarfs.Entry{}}
 	for more := true; more; {
 		var err error

@@ -33,20 +33,22 @@ func (in *input) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// pieces are buffers on their way from one goroutine to another and back.
+// pieces are buffers on their way from one goroutine to another and back. All but the last are full.
 type pieces struct {
 	full, empty chan []byte
 	done        chan struct{} // closed by the reading side when it reads no more
-	err         error         // of the writing side, once full is closed
-	rest        []byte        // of the piece that is being read
-	piece       []byte
+
+	filling []byte // by the writing side
+	err     error  // of the writing side, once full is closed
+	reading []byte // the piece of the reading side
+	rest    []byte // of reading
 }
 
 func newPieces() *pieces {
 	const inFlight = 4
-	p := &pieces{make(chan []byte, inFlight), make(chan []byte, inFlight), make(chan struct{}), nil, nil, nil}
+	p := &pieces{full: make(chan []byte, inFlight), empty: make(chan []byte, inFlight), done: make(chan struct{})}
 	for range inFlight {
-		p.empty <- make([]byte, pieceSize)
+		p.empty <- make([]byte, 0, pieceSize)
 	}
 	return p
 }
@@ -54,45 +56,83 @@ func newPieces() *pieces {
 // Write implements [io.Writer]; it copies.
 func (p *pieces) Write(b []byte) (n int, err error) {
 	for n < len(b) {
-		select {
-		case <-p.done:
-			return n, io.ErrClosedPipe
-		case piece := <-p.empty:
-			m := copy(piece[:pieceSize], b[n:])
-			p.full <- piece[:m]
-			n += m
+		if p.filling == nil {
+			select {
+			case <-p.done:
+				return n, io.ErrClosedPipe
+			case p.filling = <-p.empty:
+			}
+		}
+		at := len(p.filling)
+		m := copy(p.filling[at:pieceSize], b[n:])
+		p.filling = p.filling[:at+m]
+		n += m
+		if len(p.filling) == pieceSize {
+			p.flush()
 		}
 	}
 	return n, nil
 }
 
+func (p *pieces) flush() {
+	if p.filling != nil {
+		p.full <- p.filling // has room for all there are
+		p.filling = nil
+	}
+}
+
 // finish ends what is written; err is what the reading side gets, io.EOF if it is nil.
 func (p *pieces) finish(err error) {
-	p.err = err
+	p.flush()
+	if p.err = err; err == nil {
+		p.err = io.EOF
+	}
 	close(p.full)
+}
+
+// NextPiece implements [tarfs.PieceReader].
+func (p *pieces) NextPiece() ([]byte, error) {
+	if err := p.fill(); err != nil {
+		return nil, err
+	}
+	piece := p.rest
+	p.rest = nil
+	return piece, nil
+}
+
+// fill waits for a piece when all of the last is read.
+func (p *pieces) fill() error {
+	if len(p.rest) > 0 {
+		return nil
+	}
+	if p.reading != nil {
+		p.empty <- p.reading[:0]
+		p.reading = nil
+	}
+	piece, more := <-p.full
+	if !more {
+		return p.err
+	}
+	p.reading, p.rest = piece, piece
+	return nil
 }
 
 // Read implements [io.Reader].
 func (p *pieces) Read(b []byte) (int, error) {
-	if len(p.rest) == 0 && !p.next() {
-		return 0, p.err
+	if err := p.fill(); err != nil {
+		return 0, err
 	}
 	n := copy(b, p.rest)
 	p.rest = p.rest[n:]
 	return n, nil
 }
 
-func (p *pieces) next() bool {
-	if p.piece != nil {
-		p.empty <- p.piece
-		p.piece = nil
+// Peek returns the next bytes without taking them, up to n of the piece. There are none at the end.
+func (p *pieces) Peek(n int) ([]byte, error) {
+	if err := p.fill(); err != nil {
+		return nil, err
 	}
-	piece, more := <-p.full
-	p.piece, p.rest = piece, piece
-	if !more && p.err == nil {
-		p.err = io.EOF
-	}
-	return more
+	return p.rest[:min(n, len(p.rest))], nil
 }
 
 // hasher hashes on a goroutine of its own.
@@ -106,8 +146,12 @@ func newHasher() *hasher {
 	h := &hasher{newPieces(), sha256.New(), make(chan struct{})}
 	go func() {
 		defer close(h.hashed)
-		for h.next() {
-			h.sum.Write(h.piece)
+		for {
+			piece, err := h.NextPiece()
+			if err != nil {
+				return
+			}
+			h.sum.Write(piece)
 		}
 	}()
 	return h

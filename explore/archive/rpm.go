@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"bufio"
 	"encoding/binary"
 	"io"
 )
@@ -17,7 +16,7 @@ const (
 )
 
 // skipRPM reads up to the payload and returns its offset.
-func skipRPM(r *bufio.Reader) (int64, error) {
+func skipRPM(r reader) (int64, error) {
 	s := newStream(r)
 	if _, err := s.bytes(rpmLead); err != nil {
 		return 0, err

@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"fmt"
 	"hash"
@@ -10,14 +9,20 @@ import (
 	"vitrine/explore/tarfs"
 )
 
+// reader is what a scanner is given. Peek returns what comes next without taking it, up to n bytes and, unless that is the end, at least one.
+type reader interface {
+	io.Reader
+	Peek(n int) ([]byte, error)
+}
+
 // stream is what a scanner reads: counted, and hashed as a whole.
 type stream struct {
-	r   *bufio.Reader
+	r   reader
 	off int64
 	sum hash.Hash
 }
 
-func newStream(r *bufio.Reader) *stream { return &stream{r: r, sum: sha256.New()} }
+func newStream(r reader) *stream { return &stream{r: r, sum: sha256.New()} }
 
 // Read implements [io.Reader].
 func (s *stream) Read(p []byte) (int, error) {
@@ -78,7 +83,7 @@ func (s *stream) table(b *tarfs.Builder) (*tarfs.Table, error) {
 }
 
 // scanFile makes the table of a single file.
-func scanFile(r *bufio.Reader, name string, o *tarfs.Options) (*tarfs.Table, error) {
+func scanFile(r reader, name string, o *tarfs.Options) (*tarfs.Table, error) {
 	s := newStream(r)
 	if _, err := io.Copy(io.Discard, s); err != nil {
 		return nil, err

@@ -41,6 +41,7 @@ const (
 
 	blockEntries = 256      // more compress better, fewer are found faster
 	blockBytes   = 64 << 10 // a block ends sooner when its entries are large
+	level        = 4        // of deflate: higher ones save one per cent
 )
 
 var (
@@ -69,7 +70,7 @@ type encoder struct {
 }
 
 func newEncoder() *encoder {
-	w, _ := flate.NewWriter(nil, flate.DefaultCompression)
+	w, _ := flate.NewWriter(nil, level)
 	return &encoder{deflate: w}
 }
 

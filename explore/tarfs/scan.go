@@ -9,27 +9,55 @@ import (
 
 // source is the stream that is indexed: buffered, counted, hashed as it comes.
 type source struct {
-	r      io.Reader
-	buf    []byte
-	unread []byte // of buf
+	r      PieceReader
+	unread []byte // of the piece that was read last
 	off    int64  // of unread, in the stream
 	sum    hash.Hash
 }
 
-// fill reads more when nothing is unread. It returns io.EOF at the end of the stream.
-func (s *source) fill() error {
+// PieceReader is a reader that has its bytes in memory already: [Index] takes them from there instead of copying them.
+type PieceReader interface {
+	// NextPiece returns the next bytes of the stream, which stay good until the next call. There are none only with an error, which is io.EOF
+	// at the end.
+	NextPiece() ([]byte, error)
+}
+
+// buffered is any reader as a PieceReader.
+type buffered struct {
+	r   io.Reader
+	buf []byte
+}
+
+const bufferSize = 128 << 10 // stays in the second-level cache between the two hashes
+
+func pieces(r io.Reader) PieceReader {
+	if p, ok := r.(PieceReader); ok {
+		return p
+	}
+	return &buffered{r, make([]byte, bufferSize)}
+}
+
+func (b *buffered) NextPiece() ([]byte, error) {
 	for range 100 {
-		if len(s.unread) > 0 {
-			return nil
-		}
-		n, err := s.r.Read(s.buf)
-		s.unread = s.buf[:n]
-		s.sum.Write(s.unread)
-		if n == 0 && err != nil {
-			return err
+		if n, err := b.r.Read(b.buf); n > 0 || err != nil {
+			return b.buf[:n], err
 		}
 	}
-	return io.ErrNoProgress
+	return nil, io.ErrNoProgress
+}
+
+// fill reads more when nothing is unread. It returns io.EOF at the end of the stream.
+func (s *source) fill() error {
+	if len(s.unread) > 0 {
+		return nil
+	}
+	piece, err := s.r.NextPiece()
+	if len(piece) == 0 {
+		return err
+	}
+	s.unread = piece
+	s.sum.Write(piece)
+	return nil
 }
 
 // take calls f with the next n bytes, in pieces. It returns the number of bytes that were not there: above zero only with an error.
@@ -77,15 +105,15 @@ type scanner struct {
 	left    int64 // bytes of the entry's data that are not read
 	pad     int64 // bytes after them, to the next header
 	holes   int64 // how many zeros of sparse files may still be hashed
+	skip    bool  // the digests of contents
 }
-
-const bufferSize = 128 << 10 // stays in the second-level cache between the two hashes
 
 func newScanner(r io.Reader, o *Options) *scanner {
 	return &scanner{
-		in:      source{r: r, buf: make([]byte, bufferSize), sum: sha256.New()},
+		in:      source{r: pieces(r), sum: sha256.New()},
 		content: sha256.New(),
 		holes:   o.MaxHoles,
+		skip:    o.SkipDigests,
 	}
 }
 
@@ -241,12 +269,12 @@ func (s *scanner) readContent() (err error) {
 	}
 	s.content.Reset()
 	switch gaps := e.Size - s.left; {
-	case e.Sparse == nil:
-		err = s.hash(s.left)
-	case gaps > s.holes:
+	case s.skip || gaps > s.holes && e.Sparse != nil:
 		_, err := s.in.take(s.left, func([]byte) {})
 		s.left = 0
 		return unexpected(err)
+	case e.Sparse == nil:
+		err = s.hash(s.left)
 	default:
 		s.holes -= gaps
 		err = s.hashSparse()
