@@ -1,5 +1,5 @@
 # The commands of the house. `make test` needs Go and nothing else.
-.PHONY: build test lint fuzz bench e2e conformance patch minor major
+.PHONY: build test lint fuzz bench bench-zran e2e conformance patch minor major
 
 export CGO_ENABLED ?= 0
 
@@ -28,6 +28,10 @@ fuzz:
 # Side by side with a bare net/http program; docs/benchmarks.md tells how to add other registries.
 bench:
 	go run ./conformance/bench $(BENCH)
+
+# Random access into layers, as ratios to compress/gzip; BENCH='-root DIR' takes a system that debootstrap made. See docs/zran.md.
+bench-zran:
+	go run ./conformance/benchzran $(BENCH)
 
 # Real clients, crashes, power cuts, full disks. As root on Linux; see CONTRIBUTING.md for what it needs.
 e2e:

@@ -229,9 +229,10 @@ func (t *litTable) resolve(e uint32, bits uint64) uint32 {
 	return (e>>16+extra)<<16 | (drop + root)
 }
 
-// resolve returns the entry that a special entry f leads to, with the bits of both levels to drop.
-func (t *distTable) resolve(f, bits uint64) uint64 {
-	if f&distInvalid == distInvalid {
+// look returns the entry of the next bits; it is special only if it is invalid.
+func (t *distTable) look(bits uint64) uint64 {
+	f := t[bits&(1<<distBits-1)]
+	if f&distInvalid != distSpecial {
 		return f
 	}
 	f = t[(f>>16&0xffff+bits>>distBits&(f>>32))&(distSize-1)]

@@ -33,17 +33,10 @@ func refill(in *[inSize + inPad]byte, bits uint64, n, pos uint) (uint64, uint, u
 func (d *decoder) fast(limit int) (why stop) {
 	in, lit, dist := &d.in.buf, &d.lit, &d.dist
 	out, w, wEnd, floor := d.out[:limit+outSlack], uint(d.w), uint(limit), uint(d.floor)
-	window := uint(0) // where it ends, if anybody wants to know what is used of it
-	if d.marks != nil {
-		window = uint(d.marks.at)
-	}
+	window := d.marks.end()
 	bits, n, pos, posEnd := d.in.bits, d.in.n, uint(d.in.pos), uint(max(d.in.end-inSlack, 0))
-	if pos >= posEnd {
-		return stopFull
-	}
 	bits, n, pos = refill(in, bits, n, pos)
-	var f uint64
-	var distance, length uint
+	var f, distance, length = uint64(0), uint(0), uint(0)
 	e := lit[bits&(1<<litBits-1)]
 	for w < wEnd && pos < posEnd {
 		if e < litLiteral {
@@ -69,28 +62,22 @@ func (d *decoder) fast(limit int) (why stop) {
 			}
 		}
 		bits, n = bits>>(e&63), n-uint(e&63)
-		if n < maxBits+13 {
+		if n < maxBits+13 { // the longest code of a distance, the most extra bits
 			bits, n, pos = refill(in, bits, n, pos)
 		}
-		f = dist[bits&(1<<distBits-1)]
-		if f&distSpecial != 0 {
-			f = dist.resolve(f, bits)
-		}
+		f = dist.look(bits)
 		distance, length = uint(f>>16&0xffff)+uint(bits>>(f>>8&63)&(f>>32)), uint(e>>16)
 		if distance > w-floor || f&distSpecial != 0 {
 			why = stopOfDistance(f)
 			break
 		}
-		if w-distance < window {
-			d.marks.use(int(w-distance), int(length))
-		}
 		bits, n = bits>>(f&63), n-uint(f&63)
 		bits, n, pos = refill(in, bits, n, pos)
 		e = lit[bits&(1<<litBits-1)]
-		if distance >= 16 && length <= 32 {
+		if distance >= 16 && length <= 32 && w-distance >= window {
 			copy32(out[w:], out[w-distance:])
 		} else {
-			repeat(out, w, distance, length)
+			d.repeat(w, distance, length)
 		}
 		w += length
 		continue
@@ -132,15 +119,18 @@ func copy32(to, from []byte) {
 }
 
 // repeat writes to out[w:] the length bytes that begin distance before it. Where they overlap, what can be copied at once doubles.
-func repeat(out []byte, w, distance, length uint) {
+// It notes which bytes of the window they are, if anybody wants to know.
+func (d *decoder) repeat(w, distance, length uint) {
 	from := w - distance
+	if from < d.marks.end() {
+		d.marks.use(int(from), int(length))
+	}
 	for end := w + length; w < end; {
-		w += uint(copy(out[w:end], out[from:w]))
+		w += uint(copy(d.out[w:end], d.out[from:w]))
 	}
 }
 
 // careful decodes symbols one by one until w >= limit, the input buffer is nearly used up or, at the end of the stream, all of it.
-// It notes which bytes of the window are used, if anybody wants to know.
 func (d *decoder) careful(limit int) stop {
 	in := &d.in
 	for d.w < limit {
@@ -174,10 +164,7 @@ func (d *decoder) careful(limit int) stop {
 func (d *decoder) match(length uint) stop {
 	in := &d.in
 	in.refill()
-	f := d.dist[in.bits&(1<<distBits-1)]
-	if f&distSpecial != 0 {
-		f = d.dist.resolve(f, in.bits)
-	}
+	f := d.dist.look(in.bits)
 	distance := int(f>>16&0xffff) + int(in.bits>>(f>>8&63)&(f>>32))
 	in.take(uint(f & 63))
 	switch {
@@ -186,10 +173,7 @@ func (d *decoder) match(length uint) stop {
 	case distance > d.w-d.floor || f&distSpecial != 0:
 		return stopOfDistance(f)
 	}
-	if d.marks != nil {
-		d.marks.use(d.w-distance, int(length))
-	}
-	repeat(d.out, uint(d.w), uint(distance), length)
+	d.repeat(uint(d.w), uint(distance), length)
 	d.w += int(length)
 	return stopFull
 }

@@ -15,6 +15,14 @@ type marks struct {
 	used [windowSize / 64]uint64
 }
 
+// end returns where the window ends in out; 0 if there is none.
+func (m *marks) end() uint {
+	if m == nil {
+		return 0
+	}
+	return uint(m.at)
+}
+
 // use marks the n bytes from out[from] on, as far as they lie in the window.
 func (m *marks) use(from, n int) {
 	first := windowSize - (m.at - from)

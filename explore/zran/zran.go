@@ -30,8 +30,10 @@ const (
 	// DefaultSpan is how many bytes of output lie between two checkpoints when [Options] says nothing.
 	DefaultSpan = 512 << 10
 
-	// MinSpan and MaxSpan bound [Options.Span]: below, windows cost more than they save; a span is decoded in memory.
+	// MinSpan is the least that [Options.Span] can be: below, the windows take more than they save.
 	MinSpan = 64 << 10
+
+	// MaxSpan is the most: a span is decoded into memory.
 	MaxSpan = 16 << 20
 )
 
