@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -65,5 +66,23 @@ func BenchmarkAppendDescriptor(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		buf = appendDescriptor(buf[:0], d)
+	}
+}
+
+// TestReferrersKeepTheirBound: also for what a store has had since before types had one.
+func TestReferrersKeepTheirBound(t *testing.T) {
+	long := strings.Repeat("a", oci.MaxManifest)
+	for _, d := range []oci.Descriptor{{MediaType: long}, {ArtifactType: long}, {Annotations: map[string]string{long: ""}}} {
+		list := func(yield func(oci.Descriptor, error) bool) {
+			for _, digest := range []digest.Digest{"1", "2"} {
+				if d.Digest = digest; !yield(d, nil) {
+					return
+				}
+			}
+		}
+		b, _, err := appendReferrers([]byte(referrersHead), list)
+		if b = append(b, referrersTail...); err != nil || len(b) > maxReferrers || !json.Valid(b) {
+			t.Errorf("a page of %d bytes, %v", len(b), err)
+		}
 	}
 }

@@ -264,9 +264,9 @@ func TestReferrerTooLargeForAPage(t *testing.T) {
 	c := start(t, nil)
 	c.set("subject", digest.FromString("subject").String())
 	head, tail := c.expand(`{"subject":{"digest":"$subject","size":0,"mediaType":""},"annotations":{"x":"`), `"}}`
-	huge := head + strings.Repeat("\xff", oci.MaxManifest-len(head)-len(tail)) + tail // becomes three times as long as UTF-8
-	for _, body := range []string{huge, head + tail} {
-		c.do("PUT /v2/app/manifests/1 -H Content-Type: a/b", body, "201")
+	huge := head + strings.Repeat("x", oci.MaxManifest-len(head)-len(tail)) + tail
+	for _, body := range []string{huge, head + tail} { // the type is longer than what the list leaves out
+		c.do("PUT /v2/app/manifests/1 -H Content-Type: a/"+strings.Repeat("b", oci.MaxMediaType-2), body, "201")
 	}
 	got := 0
 	for path := "/v2/app/referrers/$subject"; path != ""; {

@@ -84,6 +84,9 @@ func manifestHeaders(w http.ResponseWriter, r *http.Request, rt api.Route, d oci
 // request is looked at before anything is written.
 func (h *handler) putManifest(w http.ResponseWriter, r *http.Request, rt api.Route) error {
 	ctx := r.Context()
+	if err := storage.AskPush(ctx, h.store, rt.Name); err != nil { // before a stranger's 4 MiB are read and looked at
+		return err
+	}
 	tags, err := wantedTags(r, rt)
 	if err != nil {
 		return err
@@ -153,7 +156,7 @@ func wantedTags(r *http.Request, rt api.Route) ([]oci.Tag, error) {
 	}
 	var tags []oci.Tag
 	for _, s := range q["tag"] {
-		t, err := oci.ParseTag(s)
+		t, err := oci.ParseTag(strings.Clone(s)) // stores keep it, and would keep the whole query
 		if err != nil {
 			return nil, err
 		}
@@ -188,7 +191,7 @@ func readManifest(r *http.Request) ([]byte, error) {
 // are going to get it back.
 func contentType(r *http.Request) string {
 	t, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	return strings.TrimSpace(t)
+	return strings.Clone(strings.TrimSpace(t)) // stores keep it, and would keep the whole header
 }
 
 // checkReferences fails with ErrManifestBlobUnknown, and all that is missing, where the repository lacks what the
@@ -199,10 +202,12 @@ func (h *handler) checkReferences(ctx context.Context, name oci.Name, c *oci.Con
 	}
 	needs := append(c.Blobs(), c.Manifests...)
 	blobs := len(needs) - len(c.Manifests)
+	config := blobs - len(c.Layers)
 	seen := make(map[digest.Digest]bool, len(needs))
 	var missing []any
 	for i, d := range needs {
-		if seen[d.Digest] || !d.Distributable() {
+		layer := config <= i && i < blobs
+		if seen[d.Digest] || layer && !d.Distributable() {
 			continue
 		}
 		seen[d.Digest] = true
@@ -270,10 +275,10 @@ func (h *handler) condition(r *http.Request, rt api.Route) (storage.Match, error
 
 // deleteManifest removes a tag, or a manifest with all its tags [end-9].
 func (h *handler) deleteManifest(w http.ResponseWriter, r *http.Request, rt api.Route) error {
-	_, err := h.condition(r, rt)
+	var err error
 	switch {
-	case err != nil:
-		return err
+	case rt.Tag != "" && (r.Header["If-Match"] != nil || r.Header["If-None-Match"] != nil):
+		return fmt.Errorf("%w: a tag may move before it is deleted", api.ErrCondition)
 	case rt.Tag != "":
 		err = h.store.DeleteTag(r.Context(), rt.Name, rt.Tag)
 	default:

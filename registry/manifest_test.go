@@ -57,6 +57,9 @@ func TestPutManifest(t *testing.T) {
 	layer := func(mediaType, more string) string {
 		return c.expand(strings.Replace(imageJSON, `"application/vnd.oci.image.layer.v1.tar","digest":"$layer"`, fmt.Sprintf(`%q,"digest":"$other"%s`, mediaType, more), 1))
 	}
+	config := func(mediaType, more string) string {
+		return c.expand(strings.Replace(imageJSON, `"application/vnd.oci.image.config.v1+json","digest":"$config"`, fmt.Sprintf(`%q,"digest":"$other"%s`, mediaType, more), 1))
+	}
 	for _, tt := range []struct{ name, call, body, want string }{
 		{"by tag", "1" + oci1, image, "201"},
 		{"by digest", "$m" + oci1, image, "201"},
@@ -83,6 +86,14 @@ func TestPutManifest(t *testing.T) {
 		{"absent layer", "1" + oci1, layer("application/vnd.oci.image.layer.v1.tar", ""), "400 MANIFEST_BLOB_UNKNOWN"},
 		{"absent layer with urls", "1" + oci1, layer("application/vnd.oci.image.layer.v1.tar", `,"urls":["https://example.com"]`), "201"},
 		{"non-distributable", "1" + oci1, layer("application/vnd.oci.image.layer.nondistributable.v1.tar", ""), "201"},
+		{"config with urls", "1" + oci1, config("a/b", `,"urls":["https://example.com"]`), "400 MANIFEST_BLOB_UNKNOWN"},
+		{"foreign config", "1" + oci1, config("a/nondistributable", ""), "400 MANIFEST_BLOB_UNKNOWN"},
+		{"foreign child", "1", index("a/b.foreign.c", c.expand("$other")), "400 MANIFEST_BLOB_UNKNOWN"},
+		{"absent layer with a second digest", "1" + oci1, layer("a/b", c.expand(`,"DIGEST":"$layer"`)), "400 MANIFEST_BLOB_UNKNOWN"},
+		{"image and index", "1" + oci1, strings.Replace(image, "{", `{"manifests":[],`, 1), "400 MANIFEST_INVALID"},
+		{"index and image", "1", strings.Replace(image, "{", `{"manifests":[],`, 1), "400 MANIFEST_INVALID"},
+		{"long artifact type", "1" + oci1, strings.Replace(image, "{", `{"artifactType":"`+strings.Repeat("a", 256)+`",`, 1), "400 MANIFEST_INVALID"},
+		{"long type of a config", "1" + oci1, strings.Replace(image, "application/vnd.oci.image.config", strings.Repeat("a", 256), 1), "400 MANIFEST_INVALID"},
 		{"foreign", "1" + oci1, layer("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", ""), "201"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -205,8 +216,9 @@ func TestConditionalPush(t *testing.T) {
 		{`PUT /v2/app/manifests/1 -H If-None-Match: "$b"`, emptyIndex, "412 DENIED"},
 		{`PUT /v2/app/manifests/1 -H If-None-Match: "$a"`, emptyIndex, "201"},
 		{`PUT /v2/app/manifests/1 -H If-Match: *`, other, "201"},
-		{`DELETE /v2/app/manifests/1 -H If-Match: "$a"`, "", "412 DENIED"},
-		{`DELETE /v2/app/manifests/1 -H If-Match: "$b"`, "", "202"},
+		{`DELETE /v2/app/manifests/1 -H If-Match: "$b"`, "", "400 UNSUPPORTED"}, // nobody could hold the tag meanwhile
+		{`DELETE /v2/app/manifests/1 -H If-None-Match: "$a"`, "", "400 UNSUPPORTED"},
+		{`DELETE /v2/app/manifests/1`, "", "202"},
 	} {
 		c.do(tt.call, tt.body, tt.want)
 	}

@@ -87,6 +87,7 @@ func (h *handler) allowed(t table) table {
 var (
 	apiVersion  = []string{"registry/2.0"}
 	nosniff     = []string{"nosniff"}
+	sandboxed   = []string{"default-src 'none'; sandbox"} // a manifest has the media type that its pusher gave it, which may be text/html
 	octetStream = []string{"application/octet-stream"}
 	typeJSON    = []string{"application/json"}
 	acceptBytes = []string{"bytes"}
@@ -98,17 +99,28 @@ var (
 	immutablePrivate = []string{"private, max-age=31536000, immutable"}
 )
 
+// longTarget is the length in bytes of a request's target from which on the names in it are copied: stores keep names, and would
+// keep a query of 60 KB with each.
+const longTarget = 1 << 10
+
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header["Docker-Distribution-Api-Version"] = apiVersion
 	header["X-Content-Type-Options"] = nosniff
-	rt, err := api.Parse(r.URL.Path)
+	path := r.URL.Path
+	if len(r.RequestURI) > longTarget {
+		path = strings.Clone(path)
+	}
+	rt, err := api.Parse(path)
 	if errors.Is(err, oci.ErrTag) && r.Method != "PUT" { // nothing can be there, and readers are told no more than that
 		err = fmt.Errorf("%w: %w", storage.ErrManifestUnknown, err)
 	}
 	if err != nil {
 		h.fail(w, r, rt, err)
 		return
+	}
+	if rt.Endpoint != api.Blob { // those are octets to a browser, and a ninth header would cost them an allocation
+		header["Content-Security-Policy"] = sandboxed
 	}
 	do := h.table[rt.Endpoint][r.Method]
 	if do == nil {
@@ -133,7 +145,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, rt api.Route, err
 		w.Header().Set("Allow", h.allow(rt.Endpoint, r.Method))
 	}
 	damaged := errors.Is(err, storage.ErrDamaged)
-	if damaged || status >= http.StatusInternalServerError {
+	if damaged || status >= http.StatusInternalServerError || api.Internal(err) {
 		h.Log.LogAttrs(r.Context(), slog.LevelError, "request failed",
 			slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status), slog.Any("error", err))
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -299,6 +300,7 @@ func TestErrorsKeepSecrets(t *testing.T) {
 		{errors.New("open /secret: input/output error"), "500 UNKNOWN", "level=ERROR"},
 		{fmt.Errorf("%w: %w: /secret has 3 bytes", storage.ErrBlobUnknown, storage.ErrDamaged), "404 BLOB_UNKNOWN", "level=ERROR"},
 		{fmt.Errorf("%w: write /secret", storage.ErrNoSpace), "507 UNKNOWN", "level=ERROR"},
+		{errors.Join(storage.ErrBlobUnknown, &fs.PathError{Op: "remove", Path: "/secret", Err: io.ErrUnexpectedEOF}), "404 BLOB_UNKNOWN", "level=ERROR"},
 		{storage.ErrBlobUnknown, "404 BLOB_UNKNOWN", ""},
 		{storage.ErrNoIdentity, "401 UNAUTHORIZED", ""},
 		{storage.ErrDenied, "403 DENIED", ""},

@@ -43,6 +43,9 @@ func (h *handler) mountBlob(w http.ResponseWriter, r *http.Request, rt api.Route
 	if err != nil {
 		return err
 	}
+	if err := storage.AskPush(r.Context(), h.store, rt.Name); err != nil { // before each repository is looked at
+		return err
+	}
 	var from oci.Name
 	if s := q.Get("from"); s != "" {
 		if from, err = oci.ParseName(s); err != nil {

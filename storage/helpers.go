@@ -36,6 +36,15 @@ func ParseManifest(contentType string, raw []byte, want digest.Digest) (Manifest
 	}, c, nil
 }
 
+// AskPush fails where s can tell that whoever asks may not push to repo. It spares the work that comes before a write, and takes the
+// place of none of the store's own checks.
+func AskPush(ctx context.Context, s Store, repo oci.Name) error {
+	if a, ok := s.(Asker); ok {
+		return a.AskPush(ctx, repo)
+	}
+	return nil
+}
+
 // PutBlob stores what r holds as the blob d of repo, as a fresh upload.
 func PutBlob(ctx context.Context, s UploadManager, repo oci.Name, d digest.Digest, r io.Reader) (err error) {
 	u, err := s.StartUpload(ctx, repo, d.Algorithm())

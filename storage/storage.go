@@ -158,6 +158,13 @@ type BlobFinder interface {
 	BlobRepositories(ctx context.Context, d digest.Digest) iter.Seq2[oci.Name, error]
 }
 
+// Asker is an optional ability of a Store: to say, before there is anything to write, whether whoever asks may push.
+// AskPush asserts it.
+type Asker interface {
+	// AskPush returns nil, ErrNoIdentity or ErrDenied.
+	AskPush(ctx context.Context, repo oci.Name) error
+}
+
 // UploadExpirer is an optional ability of a Store: to forget upload sessions that nobody goes on with.
 type UploadExpirer interface {
 	// ExpireUploads ends the sessions that were last written to before t, and returns how many.

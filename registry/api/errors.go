@@ -3,8 +3,11 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"net/http"
+	"os"
 	"strings"
+	"syscall"
 
 	"vitrine/storage"
 	"vitrine/storage/oci"
@@ -20,6 +23,7 @@ var (
 	ErrMethod              = errors.New("method not allowed")
 	ErrBody                = errors.New("the request's body did not arrive")
 	ErrTooManyTags         = errors.New("too many tags")
+	ErrCondition           = errors.New("a condition that cannot be kept")
 )
 
 // errorTable gives each error its code (distribution-spec, "Error Codes") and status. The server reads it from left to right, the client
@@ -53,6 +57,7 @@ var errorTable = []struct {
 	{ErrTooLarge, "SIZE_INVALID", http.StatusRequestEntityTooLarge},
 	{ErrTooManyTags, "UNSUPPORTED", http.StatusRequestURITooLong},
 	{ErrQuery, "UNSUPPORTED", http.StatusBadRequest},
+	{ErrCondition, "UNSUPPORTED", http.StatusBadRequest},
 	{ErrNoRoute, "UNSUPPORTED", http.StatusNotFound},
 }
 
@@ -82,10 +87,7 @@ type Error struct {
 // WriteError answers with the status and the JSON of err and returns the status. A HEAD gets the headers only, which net/http sees to.
 func WriteError(w http.ResponseWriter, err error) int {
 	code, status := Lookup(err)
-	msg := err.Error()
-	if status >= http.StatusInternalServerError { // what the operating system says has paths in it
-		msg = strings.ToLower(http.StatusText(status))
-	}
+	msg := message(err)
 	var more Refusal
 	if r, ok := errors.AsType[*Refusal](err); ok {
 		more = *r
@@ -103,6 +105,43 @@ func WriteError(w http.ResponseWriter, err error) int {
 	w.WriteHeader(status)
 	w.Write(body)
 	return status
+}
+
+// maxMessage bounds the text of an error in bytes, whatever of a stranger's it quotes.
+const maxMessage = 1 << 10
+
+// message is what the client is told: nothing of the server's own failures.
+func message(err error) string {
+	_, status := Lookup(err)
+	if status >= http.StatusInternalServerError {
+		return strings.ToLower(http.StatusText(status))
+	}
+	if Internal(err) {
+		err = sentinel(err)
+	}
+	msg := err.Error()
+	if len(msg) > maxMessage {
+		msg = strings.ToValidUTF8(msg[:maxMessage], "") + "..."
+	}
+	return msg
+}
+
+// Internal reports whether err has something of the operating system's in it, such as the path of a file.
+func Internal(err error) bool {
+	_, isPath := errors.AsType[*fs.PathError](err)
+	_, isLink := errors.AsType[*os.LinkError](err)
+	_, isCall := errors.AsType[syscall.Errno](err)
+	return isPath || isLink || isCall
+}
+
+// sentinel is the error of the table that err wraps, without what else it says.
+func sentinel(err error) error {
+	for _, row := range errorTable {
+		if errors.Is(err, row.err) {
+			return row.err
+		}
+	}
+	return err
 }
 
 // entries is one Error for each of details, one without detail if there are none.

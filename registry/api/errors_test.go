@@ -3,7 +3,11 @@ package api
 import (
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net/http/httptest"
+	"strings"
+	"syscall"
 	"testing"
 
 	"vitrine/storage"
@@ -22,6 +26,9 @@ func TestWriteError(t *testing.T) {
 		{fmt.Errorf("%w: %w", storage.ErrManifestUnknown, storage.ErrRepoUnknown), 404, `{"errors":[{"code":"NAME_UNKNOWN","message":"manifest unknown: repository unknown"}]}`},
 		{errors.New("/secret"), 500, `{"errors":[{"code":"UNKNOWN","message":"internal server error"}]}`},
 		{fmt.Errorf("%w: /secret", storage.ErrNoSpace), 507, `{"errors":[{"code":"UNKNOWN","message":"insufficient storage"}]}`},
+		{errors.Join(ErrTooLarge, &fs.PathError{Op: "remove", Path: "/secret", Err: io.ErrUnexpectedEOF}), 413, `{"errors":[{"code":"SIZE_INVALID","message":"too large"}]}`},
+		{fmt.Errorf("%w: %w", ErrBody, syscall.EIO), 400, `{"errors":[{"code":"BLOB_UPLOAD_INVALID","message":"the request's body did not arrive"}]}`},
+		{fmt.Errorf("%w: é%s", ErrQuery, strings.Repeat("é", 1<<20)), 400, `{"errors":[{"code":"UNSUPPORTED","message":"invalid query parameter: ` + strings.Repeat("é", 499) + `..."}]}`},
 		{&Refusal{Err: ErrManifestBlobUnknown, Details: []any{"a", 2}}, 400, `{"errors":[` +
 			`{"code":"MANIFEST_BLOB_UNKNOWN","message":"manifest references content that is not in the repository","detail":"a"},` +
 			`{"code":"MANIFEST_BLOB_UNKNOWN","message":"manifest references content that is not in the repository","detail":2}]}`},

@@ -61,6 +61,9 @@ func (a Action) String() string {
 	return fmt.Sprintf("Action(%d)", int(a))
 }
 
+// AskPush implements storage.Asker.
+func (g *guard) AskPush(ctx context.Context, repo oci.Name) error { return g.ask(ctx, Push, repo) }
+
 func (g *guard) StatBlob(ctx context.Context, repo oci.Name, d digest.Digest) (int64, error) {
 	if err := g.ask(ctx, Pull, repo); err != nil {
 		return 0, err

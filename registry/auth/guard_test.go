@@ -93,6 +93,7 @@ func TestGuardAsks(t *testing.T) {
 			return firstErr(s.Referrers(ctx, r, m.Digest))
 		}},
 		{"Manifests", Pull, func(ctx context.Context, s storage.Store, r oci.Name) error { return firstErr(s.Manifests(ctx, r)) }},
+		{"AskPush", Push, storage.AskPush},
 		{"StartUpload", Push, func(ctx context.Context, s storage.Store, r oci.Name) error {
 			_, err := s.StartUpload(ctx, r, "")
 			return err
