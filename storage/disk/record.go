@@ -171,12 +171,10 @@ func (s *Store) ExpireUploads(ctx context.Context, before time.Time) (n int, err
 
 // expire ends a session, and reports whether it did: not if it is in use, or has been gone on with since before.
 func (s *Store) expire(ss *session, before time.Time) bool {
-	select {
-	case <-ss.lock:
-		defer ss.release()
-	default:
+	if !ss.tryAcquire() {
 		return false
 	}
+	defer ss.release()
 	if ss.ended || ss.used.Load() > before.Unix() {
 		return false
 	}

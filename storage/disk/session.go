@@ -20,8 +20,11 @@ import (
 // maxSessions bounds the upload sessions that are open at a time: each costs a file and some 500 bytes of memory.
 const maxSessions = 100_000
 
-// maxSpares bounds the sessions that keep their file open while nobody uses them.
-const maxSpares = 64
+// Sessions that keep their file open while nobody uses them: how many, and for how long.
+const (
+	maxSpares = 64
+	spareTime = time.Second
+)
 
 // session is one upload: the bytes in uploads/ID and the hash of them. Its lock is held while they change.
 type session struct {
@@ -38,7 +41,8 @@ type session struct {
 
 	longer bool // the file has bytes that do not count
 
-	spare *os.File // the open file of an empty session, for whoever goes on: its PUT often follows at once
+	spare    *os.File // the open file of an empty session, for whoever goes on: its PUT often follows at once
+	spareEnd *time.Timer
 	ended bool
 }
 
@@ -71,10 +75,8 @@ func (ss *session) acquire(ctx context.Context) error {
 const maxWait = 2 * time.Second
 
 func (ss *session) wait(ctx context.Context) error {
-	select {
-	case <-ss.lock:
+	if ss.tryAcquire() {
 		return nil
-	default:
 	}
 	late := time.NewTimer(maxWait)
 	defer late.Stop()
@@ -92,6 +94,16 @@ func (ss *session) wait(ctx context.Context) error {
 func (ss *session) belongTo(name oci.Name) {
 	name = oci.Name(strings.Clone(string(name))) // not a piece of a request line
 	ss.repo.CompareAndSwap(nil, &name)
+}
+
+// tryAcquire takes the lock if it is free.
+func (ss *session) tryAcquire() bool {
+	select {
+	case <-ss.lock:
+		return true
+	default:
+		return false
+	}
 }
 
 func (ss *session) release() { ss.lock <- struct{}{} }
@@ -167,21 +179,21 @@ func (u *sessions) remove(id string) {
 // takeSpare returns the file that the session holds open, nil if it holds none. Called with the session's lock held.
 func (ss *session) takeSpare(all *sessions) *os.File {
 	f := ss.spare
-	if ss.spare = nil; f != nil {
+	if f != nil {
+		ss.spare = nil
+		ss.spareEnd.Stop()
 		all.spares.Add(-1)
 	}
 	return f
 }
 
-// leaveSpare leaves the open file to the session, and reports whether it took it: not if it is in use, and not if many
-// others hold one.
+// leaveSpare leaves the open file to the session for a moment, and reports whether it took it: not if it is in use, and
+// not if many others hold one.
 func (ss *session) leaveSpare(all *sessions, f *os.File) bool {
-	select {
-	case <-ss.lock:
-		defer ss.release()
-	default:
+	if !ss.tryAcquire() {
 		return false
 	}
+	defer ss.release()
 	if ss.ended || ss.spare != nil {
 		return false
 	}
@@ -190,7 +202,20 @@ func (ss *session) leaveSpare(all *sessions, f *os.File) bool {
 		return false
 	}
 	ss.spare = f
+	ss.spareEnd = time.AfterFunc(spareTime, func() { ss.closeSpare(all) })
 	return true
+}
+
+// closeSpare closes the file that the session holds open, unless somebody is using the session, who will.
+func (ss *session) closeSpare(all *sessions) error {
+	if !ss.tryAcquire() {
+		return nil
+	}
+	defer ss.release()
+	if f := ss.takeSpare(all); f != nil {
+		return f.Close()
+	}
+	return nil
 }
 
 // close closes the files that sessions hold open.
@@ -199,14 +224,7 @@ func (u *sessions) close() error {
 	defer u.mu.Unlock()
 	var errs []error
 	for _, ss := range u.m {
-		select {
-		case <-ss.lock:
-			if f := ss.takeSpare(u); f != nil {
-				errs = append(errs, f.Close())
-			}
-			ss.release()
-		default: // somebody is using it, and will close it
-		}
+		errs = append(errs, ss.closeSpare(u))
 	}
 	return errors.Join(errs...)
 }

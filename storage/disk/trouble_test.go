@@ -304,3 +304,38 @@ func TestManyRepositories(t *testing.T) {
 		t.Errorf("%d repositories, want %d", got, 4*maxDirs+1)
 	}
 }
+
+// An empty session keeps its file open for a moment only.
+func TestSpareFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := Open(t.TempDir(), &Options{NoSync: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		u, err := s.StartUpload(t.Context(), "a", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := u.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if s.uploads.spares.Load() != 1 {
+			t.Error("the file was not kept")
+		}
+		time.Sleep(spareTime + time.Millisecond)
+		synctest.Wait()
+		if s.uploads.spares.Load() != 0 {
+			t.Error("the file is still kept")
+		}
+		if u, err = s.ResumeUpload(t.Context(), "a", u.ID()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := u.Append(t.Context(), 0, strings.NewReader("x")); err != nil {
+			t.Error(err)
+		}
+		if err := u.Commit(t.Context(), digest.FromString("x")); err != nil {
+			t.Error(err)
+		}
+	})
+}
