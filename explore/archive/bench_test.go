@@ -1,3 +1,5 @@
+//go:build unix
+
 package archive
 
 import (
@@ -9,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -54,8 +57,17 @@ func standard(b *testing.B, blob []byte) int64 {
 	return n
 }
 
-// BenchmarkBuildIndex indexes a layer: MB/s of tar, and how many times as fast that is as compress/gzip and two SHA-256, the best of all
-// runs of both, one after the other.
+// spent returns the processor time of the process until now.
+func spent(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkBuildIndex indexes a layer: MB/s of tar, and how many times as fast that is as compress/gzip and two SHA-256, by the clock and in processor time,
+// the best of all runs of both, one after the other.
 func BenchmarkBuildIndex(b *testing.B) {
 	blob := sourcesLayer(b)
 	for _, v := range []struct {
@@ -66,22 +78,25 @@ func BenchmarkBuildIndex(b *testing.B) {
 		b.Run(v.name, func(b *testing.B) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(v.cores))
 			o := &Options{Tar: tarfs.Options{SkipDigests: v.skip}}
-			best := [2]time.Duration{time.Hour, time.Hour}
+			best := [4]time.Duration{time.Hour, time.Hour, time.Hour, time.Hour}
 			var plain int64
 			for b.Loop() {
-				start := time.Now()
+				start, cpu := time.Now(), spent(b)
 				plain = standard(b, blob)
-				middle := time.Now()
+				middle, cpuMiddle := time.Now(), spent(b)
 				x, err := BuildIndex(b.Context(), bytes.NewReader(blob), o)
 				if err != nil {
 					b.Fatal(err)
 				}
-				best[0], best[1] = min(best[0], middle.Sub(start)), min(best[1], time.Since(middle))
+				for i, d := range []time.Duration{middle.Sub(start), time.Since(middle), cpuMiddle - cpu, spent(b) - cpuMiddle} {
+					best[i] = min(best[i], d)
+				}
 				b.ReportMetric(100*float64(x.zranSize())/float64(len(blob)), "%checkpoints")
 				b.ReportMetric(float64(x.table.Size())/float64(x.table.Len()), "B/entry")
 			}
 			b.ReportMetric(float64(plain)/1e6/best[1].Seconds(), "MB/s")
 			b.ReportMetric(float64(best[0])/float64(best[1]), "x")
+			b.ReportMetric(float64(best[2])/float64(best[3]), "xCPU")
 		})
 	}
 }
