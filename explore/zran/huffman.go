@@ -33,11 +33,13 @@ const (
 
 // An entry of the distance table:
 //
-//	47..32              31..16                     15       14       13..8         7..0
-//	mask of extra bits  distance, or second level  special  invalid  bits of code  bits to drop, extra ones too
+//	47..32              31..16                     15        13..8         7..0
+//	mask of extra bits  distance, or second level  subtable  bits of code  bits to drop, extra ones too
+//
+// There is no distance 0: it stands for what is invalid.
 const (
-	distSpecial = 1 << 15
-	distInvalid = distSpecial | 1<<14
+	distSubtable = 1 << 15
+	distInvalid  = 0
 )
 
 // RFC 1951, 3.2.5.
@@ -181,7 +183,7 @@ func (t *distTable) set(c *canon) {
 		if p := code & (1<<distBits - 1); p != prefix {
 			n := subBits(&left, l, distBits)
 			prefix, sub = p, t[end:end+1<<n]
-			root[p] = (1<<n-1)<<32 | uint64(end<<16|distSpecial|distBits)
+			root[p] = (1<<n-1)<<32 | uint64(end<<16|distSubtable|distBits)
 			end += 1 << n
 		}
 		left[l]--
@@ -229,10 +231,10 @@ func (t *litTable) resolve(e uint32, bits uint64) uint32 {
 	return (e>>16+extra)<<16 | (drop + root)
 }
 
-// look returns the entry of the next bits; it is special only if it is invalid.
+// look returns the entry of the next bits, from the second level if it is there.
 func (t *distTable) look(bits uint64) uint64 {
 	f := t[bits&(1<<distBits-1)]
-	if f&distInvalid != distSpecial {
+	if f&distSubtable == 0 {
 		return f
 	}
 	f = t[(f>>16&0xffff+bits>>distBits&(f>>32))&(distSize-1)]

@@ -31,29 +31,29 @@ func refill(in *[inSize + inPad]byte, bits uint64, n, pos uint) (uint64, uint, u
 // at least 56 bits and the first entry looked up, takes up to three literals or a length with its distance, and looks up the next
 // entry before it copies. The jumps save testing twice what kind of entry it is.
 func (d *decoder) fast(limit int) (why stop) {
-	in, lit, dist := &d.in.buf, &d.lit, &d.dist
-	out, w, wEnd, floor := d.out[:limit+outSlack], uint(d.w), uint(limit), uint(d.floor)
-	window := d.marks.end()
+	in, out, w := &d.in.buf, d.out[:limit+outSlack], uint(d.w)
+	low := max(d.floor, d.marks.end()) // below it, copying is not all that there is to do
 	bits, n, pos, posEnd := d.in.bits, d.in.n, uint(d.in.pos), uint(max(d.in.end-inSlack, 0))
 	bits, n, pos = refill(in, bits, n, pos)
-	var f, distance, length = uint64(0), uint(0), uint(0)
-	e := lit[bits&(1<<litBits-1)]
-	for w < wEnd && pos < posEnd {
+	var f uint64
+	var from, length int
+	e := d.lit[bits&(1<<litBits-1)]
+	for w < uint(limit) && pos < posEnd {
 		if e < litLiteral {
 			goto match
 		}
 		out[w], w, bits, n = byte(e>>16), w+1, bits>>(e&63), n-uint(e&63)
-		if e = lit[bits&(1<<litBits-1)]; e < litLiteral {
+		if e = d.lit[bits&(1<<litBits-1)]; e < litLiteral {
 			goto match
 		}
 		out[w], w, bits, n = byte(e>>16), w+1, bits>>(e&63), n-uint(e&63)
-		if e = lit[bits&(1<<litBits-1)]; e < litLiteral {
+		if e = d.lit[bits&(1<<litBits-1)]; e < litLiteral {
 			goto match
 		}
 		goto literal
 	match:
 		if e&litSpecial != 0 {
-			if e = lit.resolve(e, bits); e >= litLiteral {
+			if e = d.lit.resolve(e, bits); e >= litLiteral {
 				goto literal
 			}
 			if e&litSpecial != 0 {
@@ -61,30 +61,26 @@ func (d *decoder) fast(limit int) (why stop) {
 				break
 			}
 		}
-		bits, n = bits>>(e&63), n-uint(e&63)
+		length, bits, n = int(e>>16), bits>>(e&63), n-uint(e&63)
 		if n < maxBits+13 { // the longest code of a distance, the most extra bits
 			bits, n, pos = refill(in, bits, n, pos)
 		}
-		f = dist.look(bits)
-		distance, length = uint(f>>16&0xffff)+uint(bits>>(f>>8&63)&(f>>32)), uint(e>>16)
-		if distance > w-floor || f&distSpecial != 0 {
-			why = stopOfDistance(f)
-			break
-		}
+		f = d.dist.look(bits)
+		from = int(w) - int(f>>16&0xffff) - int(bits>>(f>>8&63)&(f>>32))
 		bits, n = bits>>(f&63), n-uint(f&63)
 		bits, n, pos = refill(in, bits, n, pos)
-		e = lit[bits&(1<<litBits-1)]
-		if distance >= 16 && length <= 32 && w-distance >= window {
-			copy32(out[w:], out[w-distance:])
-		} else {
-			d.repeat(w, distance, length)
+		e = d.lit[bits&(1<<litBits-1)]
+		if from >= low && from+16 <= int(w) && length <= 32 {
+			copy32(out[w:w+32], out[from:from+32])
+		} else if why = d.repeat(int(w), from, length); why != stopFull {
+			break
 		}
-		w += length
+		w += uint(length)
 		continue
 	literal:
 		out[w], w, bits, n = byte(e>>16), w+1, bits>>(e&63), n-uint(e&63)
 		bits, n, pos = refill(in, bits, n, pos)
-		e = lit[bits&(1<<litBits-1)]
+		e = d.lit[bits&(1<<litBits-1)]
 	}
 	d.w, d.in.bits, d.in.n, d.in.pos = int(w), bits, n, int(pos)
 	d.in.settle()
@@ -99,35 +95,32 @@ func stopOf(e uint32) stop {
 	return stopInvalid
 }
 
-// stopOfDistance returns what is wrong with a distance of entry f.
-func stopOfDistance(f uint64) stop {
-	if f&distSpecial != 0 {
-		return stopInvalid
-	}
-	return stopFar
-}
-
 // copy32 copies 32 bytes, which may overlap by 16.
 func copy32(to, from []byte) {
-	_, _ = to[31], from[31]
-	a, b := binary.LittleEndian.Uint64(from), binary.LittleEndian.Uint64(from[8:])
-	binary.LittleEndian.PutUint64(to, a)
-	binary.LittleEndian.PutUint64(to[8:], b)
-	a, b = binary.LittleEndian.Uint64(from[16:]), binary.LittleEndian.Uint64(from[24:])
-	binary.LittleEndian.PutUint64(to[16:], a)
-	binary.LittleEndian.PutUint64(to[24:], b)
+	a, b := (*[32]byte)(to), (*[32]byte)(from)
+	x, y := binary.LittleEndian.Uint64(b[:]), binary.LittleEndian.Uint64(b[8:])
+	binary.LittleEndian.PutUint64(a[:], x)
+	binary.LittleEndian.PutUint64(a[8:], y)
+	x, y = binary.LittleEndian.Uint64(b[16:]), binary.LittleEndian.Uint64(b[24:])
+	binary.LittleEndian.PutUint64(a[16:], x)
+	binary.LittleEndian.PutUint64(a[24:], y)
 }
 
-// repeat writes to out[w:] the length bytes that begin distance before it. Where they overlap, what can be copied at once doubles.
-// It notes which bytes of the window they are, if anybody wants to know.
-func (d *decoder) repeat(w, distance, length uint) {
-	from := w - distance
-	if from < d.marks.end() {
-		d.marks.use(int(from), int(length))
+// repeat writes to out[w:] the length bytes that begin at from. Where they overlap, what can be copied at once doubles. It notes which
+// bytes of the window they are, if anybody wants to know.
+func (d *decoder) repeat(w, from, length int) stop {
+	switch {
+	case from == w:
+		return stopInvalid // see distInvalid
+	case from < d.floor:
+		return stopFar
+	case from < d.marks.end():
+		d.marks.use(from, length)
 	}
 	for end := w + length; w < end; {
-		w += uint(copy(d.out[w:end], d.out[from:w]))
+		w += copy(d.out[w:end], d.out[from:w])
 	}
+	return stopFull
 }
 
 // careful decodes symbols one by one until w >= limit, the input buffer is nearly used up or, at the end of the stream, all of it.
@@ -153,7 +146,7 @@ func (d *decoder) careful(limit int) stop {
 		case e&litSpecial != 0:
 			return stopOf(e)
 		}
-		if why := d.match(uint(e >> 16)); why != stopFull {
+		if why := d.match(int(e >> 16)); why != stopFull {
 			return why
 		}
 	}
@@ -161,19 +154,18 @@ func (d *decoder) careful(limit int) stop {
 }
 
 // match reads a distance and copies length bytes from there.
-func (d *decoder) match(length uint) stop {
+func (d *decoder) match(length int) stop {
 	in := &d.in
 	in.refill()
 	f := d.dist.look(in.bits)
-	distance := int(f>>16&0xffff) + int(in.bits>>(f>>8&63)&(f>>32))
+	from := d.w - int(f>>16&0xffff) - int(in.bits>>(f>>8&63)&(f>>32))
 	in.take(uint(f & 63))
-	switch {
-	case in.overrun():
+	if in.overrun() {
 		return stopShort
-	case distance > d.w-d.floor || f&distSpecial != 0:
-		return stopOfDistance(f)
 	}
-	d.repeat(uint(d.w), uint(distance), length)
-	d.w += int(length)
-	return stopFull
+	why := d.repeat(d.w, from, length)
+	if why == stopFull {
+		d.w += length
+	}
+	return why
 }

@@ -16,11 +16,11 @@ type marks struct {
 }
 
 // end returns where the window ends in out; 0 if there is none.
-func (m *marks) end() uint {
+func (m *marks) end() int {
 	if m == nil {
 		return 0
 	}
-	return uint(m.at)
+	return m.at
 }
 
 // use marks the n bytes from out[from] on, as far as they lie in the window.
