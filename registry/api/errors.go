@@ -99,6 +99,9 @@ func WriteError(w http.ResponseWriter, err error) int {
 	}
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Content-Type-Options", "nosniff")
+	if status == http.StatusTooManyRequests {
+		h.Set("Retry-After", "1") // seconds, if more.Header does not know better
+	}
 	for k, v := range more.Header {
 		h.Set(k, v)
 	}

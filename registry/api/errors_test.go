@@ -24,6 +24,7 @@ func TestWriteError(t *testing.T) {
 		{fmt.Errorf("%w: %w", storage.ErrManifestUnknown, storage.ErrDamaged), 404, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown: damaged in the store"}]}`},
 		{fmt.Errorf("%w: %w", oci.ErrManifest, oci.ErrDigest), 400, `{"errors":[{"code":"MANIFEST_INVALID","message":"invalid manifest: invalid digest"}]}`},
 		{fmt.Errorf("%w: %w", storage.ErrManifestUnknown, storage.ErrRepoUnknown), 404, `{"errors":[{"code":"NAME_UNKNOWN","message":"manifest unknown: repository unknown"}]}`},
+		{storage.ErrTooMany, 429, `{"errors":[{"code":"TOOMANYREQUESTS","message":"too many requests, try again later"}]}`},
 		{errors.New("/secret"), 500, `{"errors":[{"code":"UNKNOWN","message":"internal server error"}]}`},
 		{fmt.Errorf("%w: /secret", storage.ErrNoSpace), 507, `{"errors":[{"code":"UNKNOWN","message":"insufficient storage"}]}`},
 		{errors.Join(ErrTooLarge, &fs.PathError{Op: "remove", Path: "/secret", Err: io.ErrUnexpectedEOF}), 413, `{"errors":[{"code":"SIZE_INVALID","message":"too large"}]}`},
@@ -37,6 +38,9 @@ func TestWriteError(t *testing.T) {
 		w.Header().Set("Etag", "x")
 		if got := WriteError(w, tt.err); got != tt.status || w.Code != tt.status || w.Body.String() != tt.body {
 			t.Errorf("%v = %d %s, want %d %s", tt.err, got, w.Body, tt.status, tt.body)
+		}
+		if wait := w.Header().Get("Retry-After"); wait != "" != (tt.status == 429) {
+			t.Errorf("%v: Retry-After %q", tt.err, wait)
 		}
 		if w.Header().Get("Etag") != "" || w.Header().Get("Content-Type") != "application/json" {
 			t.Errorf("%v: headers %v", tt.err, w.Header())

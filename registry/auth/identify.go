@@ -103,7 +103,10 @@ func (i *identifier) identify(r *http.Request, users *Users) (identity, error) {
 }
 
 func (i *identifier) login(r *http.Request, users *Users, user, password string) (identity, error) {
-	err := users.verify(r.Context(), login{user: user, password: password, from: i.address(r)}, i.slow)
+	user = user[:min(len(user), maxUser+1)] // a longer name is no user's
+	l := login{user: user, password: password}
+	l.from, l.site = i.address(r)
+	err := users.verify(r.Context(), l, i.slow)
 	if err != nil {
 		return identity{}, err
 	}
@@ -142,26 +145,36 @@ func (i *identifier) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 func isPing(r *http.Request) bool { return r.URL.Path == "/v2/" || r.URL.Path == "/v2" }
 
-// address is what slowdown counts by: an IPv4 address, or the half of an IPv6 address that says which network it is.
-func (i *identifier) address(r *http.Request) string {
+// address is what slowdown counts by: an IPv4 address, or the half of an IPv6 address that says which network it is. site is the
+// 48 bits that such networks are given out under, 65,536 to one customer (RFC 6177, 2); "" for IPv4.
+func (i *identifier) address(r *http.Request) (from, site string) {
 	text := r.RemoteAddr
-	if ap, err := netip.ParseAddrPort(text); err == nil {
-		text = ap.Addr().String()
-	}
 	if via := r.Header.Values("X-Forwarded-For"); i.o.TrustProxy && len(via) > 0 {
 		last := via[len(via)-1]
 		text = strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
 	}
-	addr, err := netip.ParseAddr(text)
+	addr, err := parseAddress(text)
 	if err != nil {
-		return "?"
+		return "?", ""
 	}
 	addr = addr.Unmap().WithZone("")
 	if addr.Is4() {
-		return addr.String()
+		return addr.String(), ""
 	}
-	network, _ := addr.Prefix(64) // 64 is a legal length
-	return network.String()
+	network, _ := addr.Prefix(64) // legal lengths
+	wide, _ := addr.Prefix(48)
+	return network.String(), wide.String()
+}
+
+// parseAddress reads an address, maybe in brackets, maybe with a port: proxies write all of these.
+func parseAddress(s string) (netip.Addr, error) {
+	if ap, err := netip.ParseAddrPort(s); err == nil {
+		return ap.Addr(), nil
+	}
+	if v6, ok := strings.CutPrefix(s, "["); ok {
+		s = strings.TrimSuffix(v6, "]")
+	}
+	return netip.ParseAddr(s)
 }
 
 // challenger adds the challenge to a 401 that a handler answers. It is for anonymous requests only.

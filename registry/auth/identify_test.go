@@ -229,16 +229,19 @@ func TestGaveUp(t *testing.T) {
 func TestAddress(t *testing.T) {
 	for _, tt := range []struct {
 		trust             bool
-		remote, via, want string
+		remote, via, want string // of IPv6 the network and the site
 	}{
 		{false, "192.0.2.1:1234", "", "192.0.2.1"},
 		{false, "192.0.2.1:1234", "198.51.100.7", "192.0.2.1"},
-		{false, "[2001:db8:1:2:3:4:5:6]:80", "", "2001:db8:1:2::/64"},
+		{false, "[2001:db8:1:2:3:4:5:6]:80", "", "2001:db8:1:2::/64 2001:db8:1::/48"},
 		{false, "[::ffff:192.0.2.1]:80", "", "192.0.2.1"},
-		{false, "[fe80::1%eth0]:80", "", "fe80::/64"},
+		{false, "[fe80::1%eth0]:80", "", "fe80::/64 fe80::/48"},
 		{false, "@", "", "?"},
 		{true, "192.0.2.1:1234", "10.0.0.1, 198.51.100.7", "198.51.100.7"},
-		{true, "192.0.2.1:1234", "2001:db8::1", "2001:db8::/64"},
+		{true, "192.0.2.1:1234", "2001:db8::1", "2001:db8::/64 2001:db8::/48"},
+		{true, "192.0.2.1:1234", "10.0.0.1, 198.51.100.7:4321", "198.51.100.7"},
+		{true, "192.0.2.1:1234", "[2001:db8::1]:4321", "2001:db8::/64 2001:db8::/48"},
+		{true, "192.0.2.1:1234", "[2001:db8::1]", "2001:db8::/64 2001:db8::/48"},
 		{true, "192.0.2.1:1234", "unknown", "?"},
 		{true, "192.0.2.1:1234", "", "192.0.2.1"},
 	} {
@@ -248,7 +251,8 @@ func TestAddress(t *testing.T) {
 			r.Header.Set("X-Forwarded-For", tt.via)
 		}
 		i := &identifier{o: Options{TrustProxy: tt.trust}}
-		if got := i.address(r); got != tt.want {
+		from, site := i.address(r)
+		if got := strings.TrimSpace(from + " " + site); got != tt.want {
 			t.Errorf("%+v: %q", tt, got)
 		}
 	}

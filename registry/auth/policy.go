@@ -74,6 +74,9 @@ func (r Rule) check() error {
 		if part != "**" && strings.Contains(part, "**") {
 			return fmt.Errorf(`pattern %.64q: "**" has to be a whole component`, r.Repositories)
 		}
+		if !possible(part) {
+			return fmt.Errorf("pattern %.64q fits no repository: no name has a component that %.64q fits; names are in lower case", r.Repositories, part)
+		}
 	}
 	for _, user := range slices.Concat(r.Pull, r.Push, r.Delete) {
 		if err := checkName(user); err != nil && user != Everyone && user != Anonymous {
@@ -152,4 +155,68 @@ func matches(pattern, name string) bool {
 		_, retryName, _ = strings.Cut(retryName, "/")
 		pattern, name = retryPattern, retryName
 	}
+}
+
+// letters are all that names are made of.
+const letters = "abcdefghijklmnopqrstuvwxyz0123456789._-"
+
+// possible reports whether there is a legal component of a name that the pattern fits. It goes through the pattern with all the
+// states that the grammar of names can then be in: which separators, if any, were the last letters of a component.
+func possible(pattern string) bool {
+	states := map[string]bool{"": true}
+	for pattern != "" {
+		n := elementLen(pattern)
+		element := pattern[:n]
+		pattern = pattern[n:]
+		if element != "*" {
+			states = follow(states, element)
+			continue
+		}
+		for before := 0; before < len(states); { // any letter, as often as that leads on
+			before = len(states)
+			for s := range follow(states, "?") {
+				states[s] = true
+			}
+		}
+	}
+	return states["a"]
+}
+
+// follow returns the states that come after a letter that the element fits.
+func follow(states map[string]bool, element string) map[string]bool {
+	next := make(map[string]bool)
+	for _, c := range letters {
+		if ok, _ := path.Match(element, string(c)); !ok {
+			continue
+		}
+		for s := range states {
+			switch {
+			case c != '.' && c != '_' && c != '-':
+				next["a"] = true
+			case s == "a" || s == "_" && c == '_':
+				next[strings.TrimPrefix(s, "a")+string(c)] = true
+			case s == "-" && c == '-':
+				next[s] = true
+			}
+		}
+	}
+	return next
+}
+
+// elementLen returns the length of what stands for one letter, or of a "*", at the start of a pattern that path.Match takes.
+func elementLen(pattern string) int {
+	switch pattern[0] {
+	case '\\':
+		return 2
+	case '[':
+		i := 1
+		for pattern[i] != ']' {
+			if pattern[i] == '\\' {
+				i++
+			}
+			i++
+		}
+		return i + 1
+	}
+	return 1
 }

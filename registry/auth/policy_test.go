@@ -45,6 +45,7 @@ func TestNewPolicyRefuses(t *testing.T) {
 		{`[{"repositories":"/a"}]`, "empty component"},
 		{`[{"repositories":"a**"}]`, "whole component"},
 		{`[{"repositories":"[a"}]`, "syntax error"},
+		{`[{"repositories":"Team/*"}]`, `no name has a component that "Team" fits`},
 		{`[{"repositories":"a","pull":["x:y"]}]`, "colon"},
 		{`[{"repositories":"a","delete":[""]}]`, "empty"},
 		{`[{"repositories":"**"},{"repositories":"b"}]`, "rule 2 (\"b\") never applies: rule 1"},
@@ -56,6 +57,20 @@ func TestNewPolicyRefuses(t *testing.T) {
 		}
 		if _, err := NewPolicy(rules); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("NewPolicy(%s) = %v, want %q in it", tt.rules, err, tt.want)
+		}
+	}
+}
+
+// TestPossible has patterns of one component.
+func TestPossible(t *testing.T) {
+	for want, list := range map[bool]string{
+		true:  `a a.b a__b a---b * a* *a *.* ? a?b [a-z] [A-z] [^a] [^A-Z]x a[.]b a[_\-]b a[_][_]b a\.b \a a-*_b *_*_* [^a]b [\]a] ?????? 0`,
+		false: `A App a.. a..b a___b a_-b a- -a .a _a *- .* a[.-] a[.][.]b a[A-Z] [A-Z]* aé a\A %61 a:b [^a-z0-9] [\-]x a__[_]* *_[.]* *.[.]`,
+	} {
+		for pattern := range strings.FieldsSeq(list) {
+			if got := possible(pattern); got != want {
+				t.Errorf("possible(%q) = %v, want %v", pattern, got, want)
+			}
 		}
 	}
 }

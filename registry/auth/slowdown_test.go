@@ -3,9 +3,12 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"vitrine/storage"
 )
@@ -78,6 +81,58 @@ func TestSlowdownSharedAddress(t *testing.T) {
 	}
 	if waits(t, s, alice, true) == 0 {
 		t.Errorf("guesses for more than %d users, and the next is let through", maxNames)
+	}
+}
+
+// TestSlowdownOfSite has a client with many networks of one site, which it guesses from in turn.
+func TestSlowdownOfSite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlowdown()
+		for i := range freeOfSite {
+			l := login{user: fmt.Sprint(i), from: fmt.Sprint("net ", i), site: "site"}
+			if got := waits(t, s, l, false); got != 0 {
+				t.Fatalf("wait %d seconds for guess %d", got, i+1)
+			}
+			s.failed(l)
+		}
+		for _, tt := range []struct {
+			l    login
+			want int
+		}{
+			{login{user: "new", from: "new net", site: "site"}, 1},
+			{login{user: "new", from: "new net", site: "other"}, 0},
+			{login{user: "new", from: "192.0.2.1"}, 0},
+		} {
+			if got := waits(t, s, tt.l, false); got != tt.want {
+				t.Errorf("%+v: wait %d seconds, want %d", tt.l, got, tt.want)
+			}
+		}
+		time.Sleep(time.Second)
+		if got := waits(t, s, login{user: "new", from: "new net", site: "site"}, false); got != 0 {
+			t.Errorf("a second later: wait %d seconds", got)
+		}
+	})
+}
+
+// TestSlowdownKeepsNames: and neither all that a client sent, nor a name that is no user's.
+func TestSlowdownKeepsNames(t *testing.T) {
+	h, _ := serve(t, `[]`, Options{})
+	slow := h.(*identifier).slow
+	for i, name := range []string{"bob", strings.Repeat("b", 40_000)} {
+		r := httptest.NewRequest("GET", "/v2/", nil)
+		r.RemoteAddr = fmt.Sprintf("192.0.2.%d:1", i)
+		r.SetBasicAuth(name, "wrong")
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		kept := slow.at[fmt.Sprintf("192.0.2.%d", i)].Value.(*failures).users
+		if len(kept) != 1 || len(kept[0]) > maxUser+1 || !strings.HasPrefix(name, kept[0]) {
+			t.Errorf("%d names kept, the first of %d bytes", len(kept), len(kept[0]))
+		}
+	}
+	all := strings.Repeat("alice:", 1000)
+	f := failures{}
+	f.note(all[:5])
+	if unsafe.StringData(f.users[0]) == unsafe.StringData(all) {
+		t.Error("the name is a part of all that it came with")
 	}
 }
 

@@ -69,6 +69,15 @@ func TestTokens(t *testing.T) {
 	})
 }
 
+// TestTokenOfNobody has a user leave the file while its password is hashed, so that the token is made for a line that is not there.
+func TestTokenOfNobody(t *testing.T) {
+	u := load(t, "alice:BCRYPT\n")
+	tokens := newTokens()
+	if id, err := tokens.read(tokens.issue("bob", u, time.Now()), u, time.Now()); err == nil {
+		t.Errorf("the token of one who is not in the file is that of %+v", id)
+	}
+}
+
 // TestTokenByForm is what containerd does with a password.
 func TestTokenByForm(t *testing.T) {
 	h, _ := serve(t, publicRules, Options{})

@@ -21,9 +21,13 @@ const (
 	maxFile       = 8 << 20          // bytes of an htpasswd file
 	rememberFor   = 60 * time.Second // a password that was right is not hashed again for so long
 	maxRemembered = 10_000           // of those; more than one for a user only if different passwords have one hash
+	maxWaiting    = 32               // logins that wait for others to be hashed
 	lookEvery     = time.Second      // how often the file is looked at, at most
 	settled       = 2 * time.Second  // a file younger than that may change again without getting another time
 )
+
+// errBusy says that more log in at once than there is time for.
+var errBusy = fmt.Errorf("%w: too many log in at once", storage.ErrTooMany)
 
 // errWrong says that a name and a password don't belong together. It doesn't say which of them is wrong.
 var errWrong = fmt.Errorf("%w: wrong user name or password", storage.ErrNoIdentity)
@@ -37,6 +41,7 @@ type Users struct {
 	key     [32]byte // of what is remembered; for this process only
 	current atomic.Pointer[snapshot]
 	work    chan struct{} // as many at once may hash a password
+	waiting atomic.Int32  // for that
 	flights flights
 
 	reading sync.Mutex // held while the file is looked at
@@ -59,8 +64,8 @@ type snapshot struct {
 // Load reads the htpasswd file. Lines that cannot be used are in Problems; the others are in force.
 // The error is for a file that cannot be read at all.
 func Load(path string) (*Users, error) {
-	u := &Users{path: path, work: make(chan struct{}, runtime.NumCPU())}
-	rand.Read(u.key[:]) // never fails
+	u := &Users{path: path, work: make(chan struct{}, max(1, runtime.NumCPU()/2))} // the other half serves whoever is in
+	rand.Read(u.key[:])                                                            // never fails
 	s, problems, err := u.read()
 	if err != nil {
 		return nil, err
@@ -171,7 +176,7 @@ func (u *Users) refresh(now time.Time) error {
 
 // Verify reports whether the user has that password. For a user that is not there it takes as long as for one whose hash is of
 // the most common kind of the file, and microseconds where the same was right within the last minute. It waits
-// while every processor hashes a password already, until ctx ends. A password with a control character in it, an empty one and one of more than 1024 bytes is wrong.
+// while half of the processors hash passwords already, until ctx ends, and gives up if 32 others wait. A password with a control character in it, an empty one and one of more than 1024 bytes is wrong.
 // Schemes that look at a part of the password only do so here too: bcrypt at 72 bytes.
 func (u *Users) Verify(ctx context.Context, user, password string) bool {
 	return u.verify(ctx, login{user: user, password: password}, nil) == nil
@@ -180,10 +185,10 @@ func (u *Users) Verify(ctx context.Context, user, password string) bool {
 // login is an attempt to log in.
 type login struct {
 	user, password string
-	from           string // the address, as slowdown has it
+	from, site     string // the address, as slowdown has it
 }
 
-// verify returns nil, errWrong, the error of ctx, or what s says of the address. s may be nil.
+// verify returns nil, errWrong, errBusy, the error of ctx, or what s says of the address. s may be nil.
 func (u *Users) verify(ctx context.Context, l login, s *slowdown) error {
 	key := u.mac(l)
 	known := u.current.Load().remembers(key, time.Now())
@@ -198,12 +203,10 @@ func (u *Users) verify(ctx context.Context, l login, s *slowdown) error {
 
 // compare hashes the password. It asks s again when its turn has come: what ran before it may have been as many wrong guesses.
 func (u *Users) compare(ctx context.Context, l login, key [32]byte, s *slowdown) error {
-	select {
-	case u.work <- struct{}{}:
-		defer func() { <-u.work }()
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := u.enter(ctx); err != nil {
+		return err
 	}
+	defer func() { <-u.work }()
 	if err := s.admit(l, false); err != nil {
 		return err
 	}
@@ -214,6 +217,25 @@ func (u *Users) compare(ctx context.Context, l login, key [32]byte, s *slowdown)
 	}
 	snap.remember(key, time.Now())
 	return nil
+}
+
+// enter waits for a place in work. Guesses from many addresses must not make a queue that no honest login gets to the end of.
+func (u *Users) enter(ctx context.Context) error {
+	select {
+	case u.work <- struct{}{}:
+		return nil
+	default:
+	}
+	defer u.waiting.Add(-1)
+	if u.waiting.Add(1) > maxWaiting {
+		return errBusy
+	}
+	select {
+	case u.work <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (s *snapshot) compare(user, password string) bool {

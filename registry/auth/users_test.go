@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"vitrine/storage"
 )
 
 // write makes an htpasswd file; BCRYPT, SHA and OTHER stand for hashes of "U*U", "abc" and "secret".
@@ -180,11 +183,23 @@ func TestVerifyIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u, h := slowUsers(t)
 		var wg sync.WaitGroup
+		var busy atomic.Int32
 		for i := range 50 {
-			wg.Go(func() { wantVerify(t, u, "alice", strings.Repeat("x", i+1), false) })
+			wg.Go(func() {
+				err := u.verify(t.Context(), login{user: "alice", password: strings.Repeat("x", i+1)}, nil)
+				if errors.Is(err, storage.ErrTooMany) {
+					busy.Add(1)
+				} else if !errors.Is(err, errWrong) {
+					t.Errorf("verify = %v", err)
+				}
+			})
 		}
 		wg.Wait()
-		wantCalls(t, h, "50 passwords", 50)
+		wantCalls(t, h, "50 passwords", int32(cap(u.work)+maxWaiting))
+		if got := int(busy.Load()); got != 50-cap(u.work)-maxWaiting {
+			t.Errorf("%d of 50 told to come again", got)
+		}
+		wantVerify(t, u, "alice", "right", true) // nothing of that is left
 		if got := int(h.max.Load()); got != cap(u.work) {
 			t.Errorf("%d passwords hashed at once, want %d", got, cap(u.work))
 		}
