@@ -129,14 +129,21 @@ func (b *Builder) path(r row) string {
 	return joinPath(b.paths[r.dir], string(b.base(r)))
 }
 
-// entry unpacks a row.
-func (b *Builder) entry(r row) *Entry {
+// columns returns the packed entry behind the last element of its path.
+func (b *Builder) columns(r row) []byte {
 	p := b.packed(r)
 	n, w := binary.Uvarint(p)
-	d := decoder{b: p[w+int(n):]}
-	e := &Entry{Path: b.path(r)}
+	return p[w+int(n):]
+}
+
+// typ returns the type of a row, which is its second column, without unpacking it.
+func (b *Builder) typ(r row) byte { return b.columns(r)[1] }
+
+// unpack sets e, which is zero, to what row has.
+func (b *Builder) unpack(r row, e *Entry) {
+	d := decoder{b: b.columns(r)}
+	e.Path = b.path(r)
 	d.row(e)
-	return e
 }
 
 // finish makes up what is missing, sorts, and resolves hard links.
@@ -203,11 +210,11 @@ func (b *Builder) overwritten(i int) bool { return i > 0 && b.samePath(i-1, i) }
 func (b *Builder) addMissing() error {
 	have := make([]bool, len(b.paths))
 	for i, r := range b.rows {
-		if b.overwritten(i) || r.dir == ofGlobal {
+		if b.overwritten(i) || !isDir(b.typ(r)) {
 			continue
 		}
 		if d, ok := b.dirs[b.path(r)]; ok {
-			have[d] = b.entry(r).isDir()
+			have[d] = true
 		}
 	}
 	for d, p := range b.paths {
@@ -230,7 +237,7 @@ func (b *Builder) addMissing() error {
 func (b *Builder) resolve() {
 	var links []int
 	for i, r := range b.rows {
-		if b.entry(r).Type == TypeLink {
+		if b.typ(r) == TypeLink {
 			links = append(links, i)
 		}
 	}
@@ -245,7 +252,9 @@ func (b *Builder) resolve() {
 // targetOf returns the row that the link in row i means, -1 if there is none.
 func (b *Builder) targetOf(i int) int {
 	link := b.rows[i]
-	first, found := b.find(cleanPath(b.entry(link).Link))
+	var e Entry
+	b.unpack(link, &e)
+	first, found := b.find(cleanPath(e.Link))
 	if !found {
 		return -1
 	}
@@ -256,10 +265,10 @@ func (b *Builder) targetOf(i int) int {
 			break
 		}
 	}
-	switch e := b.entry(b.rows[t]); {
-	case e.isDir():
+	switch typ := b.typ(b.rows[t]); {
+	case isDir(typ):
 		return -1
-	case e.Type == TypeLink:
+	case typ == TypeLink:
 		if end, ok := b.target[t]; ok {
 			return end
 		}

@@ -229,6 +229,9 @@ func getSparse(d *decoder, _, e *Entry) {
 
 func putRecords(b []byte, _, e *Entry) []byte {
 	b = binary.AppendUvarint(b, uint64(len(e.Records)))
+	if len(e.Records) == 0 {
+		return b
+	}
 	for _, k := range slices.Sorted(maps.Keys(e.Records)) {
 		b = appendString(appendString(b, k), e.Records[k])
 	}

@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"encoding/binary"
 	"hash/crc32"
+	"io"
 )
 
 // A table is, with little-endian numbers:
@@ -58,24 +59,33 @@ type Info struct {
 
 // encoder writes the blocks of a table.
 type encoder struct {
-	blocks, rows, separators []byte
+	blocks           rope
+	rows, separators []byte
 
-	entries []*Entry // of the block to come
-	bytes   int      // about what they take
-	count   int      // entries in earlier blocks
-	lastKey string   // of the block before
+	entries []Entry // of the block to come
+	bytes   int     // about what they take
+	count   int     // entries in earlier blocks
+	lastKey string  // of the block before
 	plain   []byte
 	packed  bytes.Buffer
+	digests []byte
 	deflate *flate.Writer
 }
 
 func newEncoder() *encoder {
 	w, _ := flate.NewWriter(nil, level)
-	return &encoder{deflate: w}
+	return &encoder{deflate: w, entries: make([]Entry, 0, blockEntries)}
 }
 
-func (c *encoder) add(e *Entry) error {
-	c.entries = append(c.entries, e)
+// next returns the place for the next entry, which is zero.
+func (c *encoder) next() *Entry {
+	c.entries = c.entries[:len(c.entries)+1]
+	return &c.entries[len(c.entries)-1]
+}
+
+// added ends the block if it is large enough with the entry that was put to the place of next.
+func (c *encoder) added() error {
+	e := &c.entries[len(c.entries)-1]
 	c.bytes += len(e.Path) + len(e.Name) + len(e.Link) + 16*len(e.Sparse)
 	for k, v := range e.Records {
 		c.bytes += len(k) + len(v)
@@ -100,27 +110,33 @@ func (c *encoder) flush() error {
 	if err := c.deflate.Close(); err != nil {
 		return err
 	}
-	start := len(c.blocks)
-	c.blocks = append(c.blocks, c.packed.Bytes()...)
-	digests := 0
-	for _, e := range c.entries {
-		if e.SHA256 != [32]byte{} {
-			c.blocks = append(c.blocks, e.SHA256[:]...)
-			digests++
+	c.digests = c.digests[:0]
+	for i := range c.entries {
+		if e := &c.entries[i]; e.SHA256 != [32]byte{} {
+			c.digests = append(c.digests, e.SHA256[:]...)
 		}
 	}
+	c.writeRow()
+	c.blocks.append(c.packed.Bytes())
+	c.blocks.append(c.digests)
+	c.count += len(c.entries)
+	clear(c.entries) // what they point to
+	c.entries, c.bytes = c.entries[:0], 0
+	return nil
+}
+
+// writeRow adds the block to the directory.
+func (c *encoder) writeRow() {
 	first := key(c.entries[0].Path)
 	c.separators = append(c.separators, separator(c.lastKey, first)...)
 	c.lastKey = key(c.entries[len(c.entries)-1].Path)
-	c.rows = le.AppendUint64(c.rows, uint64(start))
+	c.rows = le.AppendUint64(c.rows, uint64(c.blocks.size))
 	c.rows = le.AppendUint64(c.rows, uint64(c.count))
-	for _, n := range []int{c.packed.Len(), len(c.plain), digests, len(c.separators)} {
+	for _, n := range []int{c.packed.Len(), len(c.plain), len(c.digests) / 32, len(c.separators)} {
 		c.rows = le.AppendUint32(c.rows, uint32(n))
 	}
-	c.rows = le.AppendUint32(c.rows, crc32.Checksum(c.blocks[start:], castagnoli))
-	c.count += len(c.entries)
-	c.entries, c.bytes = c.entries[:0], 0
-	return nil
+	crc := crc32.Update(crc32.Checksum(c.packed.Bytes(), castagnoli), castagnoli, c.digests)
+	c.rows = le.AppendUint32(c.rows, crc)
 }
 
 // separator returns the shortest string s with before < s <= first. Where there is none, entries of one path are in both blocks: s is first.
@@ -135,14 +151,14 @@ func common(a, b string) (n int) {
 	return n
 }
 
-// table returns everything that was added.
-func (c *encoder) table(info Info) ([]byte, error) {
+// table returns everything that was added, and how many bytes that is.
+func (c *encoder) table(info Info) (io.ReaderAt, int64, error) {
 	if err := c.flush(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	directory := len(c.rows) + len(c.separators)
-	size := headerSize + directory + len(c.blocks)
-	t := make([]byte, 0, size)
+	size := headerSize + directory + int(c.blocks.size)
+	t := make([]byte, 0, headerSize+directory)
 	t = append(t, magic...)
 	t = le.AppendUint16(t, version)
 	for _, n := range []int{c.count, len(c.rows) / rowSize, directory, size, int(info.End), int(info.Size)} {
@@ -152,17 +168,16 @@ func (c *encoder) table(info Info) ([]byte, error) {
 	crc := crc32.Update(crc32.Checksum(c.rows, castagnoli), castagnoli, c.separators)
 	t = le.AppendUint32(t, crc)
 	t = le.AppendUint32(t, crc32.Checksum(t, castagnoli))
-	t = append(append(t, c.rows...), c.separators...)
-	return append(t, c.blocks...), nil
+	return stored{append(append(t, c.rows...), c.separators...), c.blocks}, int64(size), nil
 }
 
 // appendBlock appends keys and columns of entries.
-func appendBlock(b []byte, entries []*Entry) []byte {
+func appendBlock(b []byte, entries []Entry) []byte {
 	b = binary.AppendUvarint(b, uint64(len(entries)))
 	last := ""
 	var lengths, tails []byte
-	for _, e := range entries {
-		k := key(e.Path)
+	for i := range entries {
+		k := key(entries[i].Path)
 		n := common(last, k)
 		b = binary.AppendUvarint(b, uint64(n))
 		lengths = binary.AppendUvarint(lengths, uint64(len(k)-n))
@@ -172,9 +187,9 @@ func appendBlock(b []byte, entries []*Entry) []byte {
 	b = append(append(b, lengths...), tails...)
 	for _, c := range columns {
 		prev := &origin
-		for _, e := range entries {
-			b = c.put(b, prev, e)
-			prev = e
+		for i := range entries {
+			b = c.put(b, prev, &entries[i])
+			prev = &entries[i]
 		}
 	}
 	return b
@@ -188,18 +203,19 @@ func (b *Builder) Table(info Info) (*Table, error) {
 	}
 	c := newEncoder()
 	for i, r := range b.rows {
-		e := b.entry(r)
+		e := c.next()
+		b.unpack(r, e)
 		e.Overwritten = b.overwritten(i)
 		if t, ok := b.target[i]; ok {
 			e.target = t + 1
 		}
-		if err := c.add(e); err != nil {
+		if err := c.added(); err != nil {
 			return nil, err
 		}
 	}
-	encoded, err := c.table(info)
+	r, size, err := c.table(info)
 	if err != nil {
 		return nil, err
 	}
-	return OpenTable(bytes.NewReader(encoded), int64(len(encoded)))
+	return OpenTable(r, size)
 }

@@ -46,8 +46,10 @@ func headerOnly(typ byte) bool { return TypeLink <= typ && typ <= TypeFIFO }
 // hasContent reports whether e has bytes of its own in the archive.
 func (e *Entry) hasContent() bool { return !headerOnly(e.Type) && e.Type != TypeGlobal && !e.Synthetic }
 
-// isDir reports whether e is a directory. GNU's incremental backups keep a listing in theirs.
-func (e *Entry) isDir() bool { return e.Type == TypeDir || e.Type == typeDumpDir }
+func (e *Entry) isDir() bool { return isDir(e.Type) }
+
+// isDir reports whether a type is that of a directory. GNU's incremental backups keep a listing in theirs.
+func isDir(typ byte) bool { return typ == TypeDir || typ == typeDumpDir }
 
 // FileMode returns type and permissions as package fs has them. A hard link is irregular here; an [FS] shows what it means.
 func (e *Entry) FileMode() fs.FileMode {
