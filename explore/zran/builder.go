@@ -114,14 +114,12 @@ func (b *Builder) fill() {
 
 // step decodes up to limit or where something is due, and does what is due before.
 func (b *Builder) step(limit int) error {
-	if err := b.checkpoint(); err != nil {
-		return err
-	}
+	b.checkpoint()
 	from := b.d.w
 	err := b.d.step(min(limit, b.due()))
 	b.spans.add(b.d.out[from:b.d.w])
 	if err == io.EOF {
-		err = b.finish()
+		b.finish()
 	}
 	return err
 }
@@ -135,12 +133,10 @@ func (b *Builder) due() int {
 }
 
 // checkpoint does what is due. Where a member starts is a good place, since no window is needed there.
-func (b *Builder) checkpoint() error {
+func (b *Builder) checkpoint() {
 	d := &b.d
 	if b.pending && (d.w >= b.due() || d.state == atMember) {
-		if err := b.packWindow(); err != nil {
-			return err
-		}
+		b.packWindow()
 	}
 	since := d.offset() - b.last
 	switch {
@@ -155,23 +151,17 @@ func (b *Builder) checkpoint() error {
 		b.packer.begin(d.out[max(d.floor, d.w-windowSize):d.w], d.w)
 		d.marks, b.pending = &b.packer.marks, true
 	}
-	return nil
 }
 
-func (b *Builder) packWindow() error {
-	packed, err := b.packer.pack()
-	b.spans.window(packed)
+func (b *Builder) packWindow() {
+	b.spans.window(b.packer.pack())
 	b.d.marks, b.pending = nil, false
-	return err
 }
 
-// finish ends the last span; it returns io.EOF if that works.
-func (b *Builder) finish() error {
+// finish ends the last span.
+func (b *Builder) finish() {
 	if b.pending {
-		if err := b.packWindow(); err != nil {
-			return err
-		}
+		b.packWindow()
 	}
 	b.spans.finish(b.d.offset(), b.d.in.base+int64(b.d.in.pos))
-	return io.EOF
 }

@@ -1,8 +1,6 @@
 package zran
 
 import (
-	"bytes"
-	"compress/flate"
 	"encoding/binary"
 	"fmt"
 	"math/bits"
@@ -54,13 +52,12 @@ func (m *marks) next(i int, marked bool) int {
 type packer struct {
 	marks  marks
 	window [windowSize]byte // as it was at the checkpoint
-	runs   []byte
-	packed bytes.Buffer
-	flate  *flate.Writer
+	raw    []byte
+	deflater
 }
 
 // minGap is how many bytes are worth leaving out: fewer cost more than they are.
-const minGap = 4
+const minGap = 3
 
 // begin takes the window, the bytes before a checkpoint.
 func (p *packer) begin(window []byte, at int) {
@@ -69,8 +66,8 @@ func (p *packer) begin(window []byte, at int) {
 }
 
 // pack returns the encoded window, valid until the next call; nothing if no byte of it is used.
-func (p *packer) pack() ([]byte, error) {
-	p.runs = p.runs[:0]
+func (p *packer) pack() []byte {
+	p.raw = p.raw[:0]
 	end := 0
 	for from := p.marks.next(0, true); from < windowSize; {
 		to := p.marks.next(from, false)
@@ -79,31 +76,15 @@ func (p *packer) pack() ([]byte, error) {
 			to = p.marks.next(next, false)
 			next = p.marks.next(to, true)
 		}
-		p.runs = binary.AppendUvarint(p.runs, uint64(from-end))
-		p.runs = binary.AppendUvarint(p.runs, uint64(to-from))
-		p.runs = append(p.runs, p.window[from:to]...)
+		p.raw = binary.AppendUvarint(p.raw, uint64(from-end))
+		p.raw = binary.AppendUvarint(p.raw, uint64(to-from))
+		p.raw = append(p.raw, p.window[from:to]...)
 		end, from = to, next
 	}
-	if len(p.runs) == 0 {
-		return nil, nil
+	if len(p.raw) == 0 {
+		return nil
 	}
-	return p.deflate()
-}
-
-func (p *packer) deflate() (_ []byte, err error) {
-	p.packed.Reset()
-	if p.flate == nil {
-		p.flate, err = flate.NewWriter(&p.packed, flate.DefaultCompression)
-		if err != nil {
-			return nil, err
-		}
-	}
-	p.flate.Reset(&p.packed)
-	if _, err := p.flate.Write(p.runs); err != nil {
-		return nil, err
-	}
-	err = p.flate.Close()
-	return p.packed.Bytes(), err
+	return p.deflate(p.raw)
 }
 
 // maxPacked is more than a window takes, deflated or not: all its bytes, and the lengths of the shortest runs.
