@@ -148,6 +148,9 @@ func (s *server) watched(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		a := newAnswer(w, r)
+		if r.ContentLength != 0 { // net/http waits for what a handler leaves unread; the registry moves this on while bytes come
+			http.NewResponseController(w).SetReadDeadline(start.Add(s.live.Load().stall))
+		}
 		defer func() {
 			if p := recover(); p != nil {
 				a.cut = true

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -144,7 +145,9 @@ func TestLoadErrors(t *testing.T) {
 		{"--anonymous-pull", "", `auth.anonymous_pull (from --anonymous-pull): needs auth.htpasswd, without which everybody may push too`},
 		{"", "REGISTRY_AUTH=token", `REGISTRY_AUTH: only htpasswd is known here, and going on without would open the registry to everybody`},
 		{"", "REGISTRY_AUTH_TOKEN_REALM=x", `REGISTRY_AUTH_TOKEN_REALM: only htpasswd is known here, and going on without would open the registry to everybody`},
-		{"", "REGISTRY_AUTH=htpasswd", `REGISTRY_AUTH: is htpasswd, and REGISTRY_AUTH_HTPASSWD_PATH names no file`},
+		{"", "REGISTRY_AUTH=htpasswd", `REGISTRY_AUTH: asks for users, and REGISTRY_AUTH_HTPASSWD_PATH names no file`},
+		{"", "REGISTRY_AUTH_HTPASSWD_REALM=x", `REGISTRY_AUTH_HTPASSWD_REALM: asks for users, and REGISTRY_AUTH_HTPASSWD_PATH names no file`},
+		{"", "REGISTRY_AUTH_HTPASSWD_REALM=x REGISTRY_AUTH_HTPASSWD_PATH=", `REGISTRY_AUTH_HTPASSWD_REALM: asks for users, and REGISTRY_AUTH_HTPASSWD_PATH names no file`},
 		{"", "REGISTRY_STORAGE_DELETE_ENABLED=perhaps", `REGISTRY_STORAGE_DELETE_ENABLED: want true or false, or on or off, have "perhaps"`},
 		{"--config /nonexistent/c.json", "", `configuration: open /nonexistent/c.json: no such file or directory`},
 	} {
@@ -183,6 +186,33 @@ func TestNotes(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, "\n     "), strings.Join(want, "\n     "))
+	}
+}
+
+// TestNoUsersIsSaid: a compose file that passes on what nobody has set must not open a registry in silence.
+func TestNoUsersIsSaid(t *testing.T) {
+	const open = " is set to nothing: there are no users, and everybody may do everything"
+	users := filepath.Join(t.TempDir(), "users")
+	write(t, users, "")
+	for _, tt := range []struct{ args, env, want string }{
+		{"", "", ""},
+		{"", "VITRINE_HTPASSWD=", "VITRINE_HTPASSWD" + open},
+		{"", "REGISTRY_AUTH_HTPASSWD_PATH=", "REGISTRY_AUTH_HTPASSWD_PATH" + open},
+		{"", "REGISTRY_AUTH=", "REGISTRY_AUTH" + open},
+		{"--htpasswd=", "", "auth.htpasswd (from --htpasswd)" + open},
+		{"--htpasswd=" + users, "VITRINE_HTPASSWD=", ""},
+	} {
+		_, notes, _, err := load(strings.Fields(tt.args), strings.Fields(tt.env))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, n := range notes {
+			got += n.text
+		}
+		if got != tt.want || got != "" && notes[0].level != slog.LevelWarn {
+			t.Errorf("%s %s: %v, want a warning %q", tt.args, tt.env, notes, tt.want)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -20,10 +21,30 @@ type checker interface{ Check(context.Context) error }
 type health struct {
 	draining atomic.Bool
 
-	mu     sync.Mutex
-	looked time.Time
-	err    error
+	mu   sync.Mutex
+	last *look
 }
+
+// look is one look at the store. err and at are there when done is closed.
+type look struct {
+	done   chan struct{}
+	err    error
+	at     time.Time
+	silent sync.Once // told the log that it takes too long
+}
+
+// stale reports whether the look has ended too long ago. One that never ends is never followed by another.
+func (l *look) stale() bool {
+	select {
+	case <-l.done:
+		return time.Since(l.at) >= readyFor
+	default:
+		return false
+	}
+}
+
+// errSilent says that a look has not ended.
+var errSilent = errors.New("the store does not answer")
 
 // withHealth answers /livez, /readyz and /healthz to everybody; the rest is next's.
 func (s *server) withHealth(next http.Handler) http.Handler {
@@ -69,19 +90,40 @@ func (s *server) unready(ctx context.Context) string {
 	return ""
 }
 
+// checkStore waits for a look at the store no longer than readyWait: a disk that hangs does not end when a context does.
 func (s *server) checkStore(ctx context.Context, c checker) error {
+	look := s.startLook(ctx, c)
+	timer := time.NewTimer(readyWait)
+	defer timer.Stop()
+	select {
+	case <-look.done:
+		return look.err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		look.silent.Do(func() { s.log.Error("not ready", "error", errSilent) })
+		return errSilent
+	}
+}
+
+// startLook returns the look that is under way, or that is fresh enough, or begins one.
+func (s *server) startLook(ctx context.Context, c checker) *look {
 	h := &s.health
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if time.Since(h.looked) < readyFor {
-		return h.err
+	if h.last != nil && !h.last.stale() {
+		return h.last
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyWait) // who asks may go, the result serves others
-	defer cancel()
-	h.err = c.Check(ctx)
-	h.looked = time.Now()
-	if h.err != nil {
-		s.log.Error("not ready", "error", h.err)
-	}
-	return h.err
+	l := &look{done: make(chan struct{})}
+	h.last = l
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyWait) // who asks may go, the result serves others
+		defer cancel()
+		if l.err = c.Check(ctx); l.err != nil {
+			s.log.Error("not ready", "error", l.err)
+		}
+		l.at = time.Now()
+		close(l.done)
+	}()
+	return l
 }

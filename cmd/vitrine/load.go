@@ -47,7 +47,26 @@ func load(args, env []string, keys ...string) (c *config, notes []note, rest []s
 	if err := c.check(); err != nil {
 		return nil, nil, nil, usageError{err}
 	}
-	return c, notes, rest, nil
+	return c, append(notes, c.noUsers(env)...), rest, nil
+}
+
+// noUsers warns of a file of users that is named by nothing, as by a variable that a compose file passes on and nobody has set.
+func (c *config) noUsers(env []string) (notes []note) {
+	if c.htpasswd != "" {
+		return nil
+	}
+	warn := func(what string) {
+		notes = append(notes, note{slog.LevelWarn, what + " is set to nothing: there are no users, and everybody may do everything"})
+	}
+	if from := c.from["auth.htpasswd"]; from != "default" {
+		warn(c.source("auth.htpasswd"))
+	}
+	for _, name := range []string{"VITRINE_HTPASSWD", "REGISTRY_AUTH", "REGISTRY_AUTH_HTPASSWD_PATH", "REGISTRY_AUTH_HTPASSWD_REALM"} {
+		if slices.Contains(env, name+"=") {
+			warn(name)
+		}
+	}
+	return notes
 }
 
 // flagged is a flag that was given.
@@ -145,9 +164,12 @@ func (c *config) loadAliases(vars map[string]string) (notes []note, errs []error
 			errs = append(errs, c.setFrom(settings[i], name, vars[name]))
 			notes = append(notes, note{slog.LevelInfo, fmt.Sprintf("%s understood as %s", name, settings[i].env())})
 		case name == "REGISTRY_AUTH" && vars[name] == "htpasswd":
-			c.wantsUsers = true
+			c.wantsUsers = name
 		case name == "REGISTRY_AUTH" || strings.HasPrefix(name, "REGISTRY_AUTH_TOKEN_") || strings.HasPrefix(name, "REGISTRY_AUTH_SILLY_"):
 			errs = append(errs, fmt.Errorf("%.64s: only htpasswd is known here, and going on without would open the registry to everybody", name))
+		case strings.HasPrefix(name, "REGISTRY_AUTH_HTPASSWD_"):
+			c.wantsUsers = name
+			ignored = append(ignored, fmt.Sprintf("%.64s", name))
 		default:
 			ignored = append(ignored, fmt.Sprintf("%.64s", name))
 		}
@@ -188,8 +210,8 @@ func (c *config) check() error {
 	if c.tlsCert != "" && c.tlsKey == "" {
 		errs = append(errs, fmt.Errorf("%s: needs tls.key too", c.source("tls.cert")))
 	}
-	if c.htpasswd == "" && c.wantsUsers {
-		errs = append(errs, errors.New("REGISTRY_AUTH: is htpasswd, and REGISTRY_AUTH_HTPASSWD_PATH names no file"))
+	if c.htpasswd == "" && c.wantsUsers != "" {
+		errs = append(errs, fmt.Errorf("%.64s: asks for users, and REGISTRY_AUTH_HTPASSWD_PATH names no file", c.wantsUsers))
 	}
 	if c.htpasswd == "" && c.anonymousPull {
 		errs = append(errs, fmt.Errorf("%s: needs auth.htpasswd, without which everybody may push too", c.source("auth.anonymous_pull")))

@@ -86,6 +86,7 @@ func (s *server) httpServer() *http.Server {
 		ReadHeaderTimeout: headTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    headBytes,
+		HTTP2:             &http.HTTP2Config{WriteByteTimeout: writePatience},  // a stream's deadline frees no connection that is stuck
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // what strangers do wrong
 	}
 	if s.certs != nil {

@@ -183,7 +183,7 @@ func TestUnready(t *testing.T) {
 	if broken.asked != 1 {
 		t.Errorf("the store was asked %d times", broken.asked)
 	}
-	s.health.looked = time.Time{}
+	s.health.last.at = time.Time{}
 	broken.err = nil
 	if got := s.unready(t.Context()); got != "" {
 		t.Errorf("unready = %q", got)

@@ -22,7 +22,7 @@ type config struct {
 	externalURL   string
 	trustProxy    bool
 	rules         []auth.Rule
-	wantsUsers    bool // the environment asks for users, whichever file they are in
+	wantsUsers    string // the variable that asks for users, whichever file they are in; "" if none does
 
 	uploadAge, drain, stall time.Duration
 
