@@ -1,0 +1,78 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"log/slog"
+	"os"
+
+	"github.com/opencontainers/go-digest"
+
+	"vitrine/storage"
+	"vitrine/storage/oci"
+)
+
+// Reader is a storage.Reader of a root that another process may have open and write to. It takes no lock and changes nothing. It remembers what it
+// has read, so it is for a short life: a tag that moves meanwhile may be seen where it was.
+type Reader struct{ s *Store }
+
+// OpenReader opens the store at root for reading. Errors wrap fs.ErrNotExist where there is none, ErrLayout, or those of the file system.
+func OpenReader(root string, log *slog.Logger) (*Reader, error) {
+	r, err := os.OpenRoot(root)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkLayout(r); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%s: no store is there: %w", root, err)
+		}
+		return nil, errors.Join(err, r.Close())
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	s := &Store{tree: newTree(r, false), log: log}
+	s.links.max, s.raws.max, s.referrers.max = maxLinks, maxRawBytes, maxReferrers
+	return &Reader{s}, nil
+}
+
+// Close gives the root back.
+func (r *Reader) Close() error { return r.s.Close() }
+
+// StatBlob implements storage.BlobReader.
+func (r *Reader) StatBlob(ctx context.Context, name oci.Name, d digest.Digest) (int64, error) {
+	return r.s.StatBlob(ctx, name, d)
+}
+
+// OpenBlob implements storage.BlobReader.
+func (r *Reader) OpenBlob(ctx context.Context, name oci.Name, d digest.Digest) (storage.Blob, error) {
+	return r.s.OpenBlob(ctx, name, d)
+}
+
+// GetManifest implements storage.ManifestReader.
+func (r *Reader) GetManifest(ctx context.Context, name oci.Name, d digest.Digest) (storage.Manifest, error) {
+	return r.s.GetManifest(ctx, name, d)
+}
+
+// ResolveTag implements storage.ManifestReader.
+func (r *Reader) ResolveTag(ctx context.Context, name oci.Name, tag oci.Tag) (oci.Descriptor, error) {
+	return r.s.ResolveTag(ctx, name, tag)
+}
+
+// Tags implements storage.ManifestReader.
+func (r *Reader) Tags(ctx context.Context, name oci.Name, after oci.Tag) iter.Seq2[oci.Tag, error] {
+	return r.s.Tags(ctx, name, after)
+}
+
+// Referrers implements storage.ManifestReader.
+func (r *Reader) Referrers(ctx context.Context, name oci.Name, d digest.Digest) iter.Seq2[oci.Descriptor, error] {
+	return r.s.Referrers(ctx, name, d)
+}
+
+// Repositories implements storage.Reader.
+func (r *Reader) Repositories(ctx context.Context, after oci.Name) iter.Seq2[oci.Name, error] {
+	return r.s.Repositories(ctx, after)
+}
