@@ -185,6 +185,23 @@ func TestManifestReferences(t *testing.T) {
 			LET n = {"mediaType":"application/vnd.oci.image.layer.nondistributable.v1.tar","digest":"$absent","size":3}
 			LET m = {"schemaVersion":2,"mediaType":"$image","config":$desc(application/vnd.oci.image.config.v1+json,{}),"layers":[$u,$n]}
 			PUT /v2/$r/manifests/t | Body: $m                       => 201`},
+		{"only layers are kept elsewhere", "strict", `
+			BLOBS $r
+			LET c = {"mediaType":"application/vnd.oci.image.config.v1+json","digest":"$absent","size":3,"urls":["http://example.org/x"]}
+			PUT /v2/$r/manifests/t | Body: {"schemaVersion":2,"mediaType":"$image","config":$c,"layers":[]}    => 400 MANIFEST_BLOB_UNKNOWN
+			PUT /v2/$r/manifests/t | Body: {"schemaVersion":2,"mediaType":"$index","manifests":[$c]}           => 400 MANIFEST_BLOB_UNKNOWN`},
+		{"keys are exact", "strict", `
+			BLOBS $r
+			LET l = {"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"$absent","size":3,"DIGEST":"$sha256(layer)"}
+			LET m = {"schemaVersion":2,"mediaType":"$image","config":$desc(application/vnd.oci.image.config.v1+json,{}),"layers":[$l]}
+			PUT /v2/$r/manifests/t | Body: $m                       => 400 MANIFEST_BLOB_UNKNOWN`},
+		{"image and index at once", "strict", `
+			# CVE-2021-41190: clients would not agree on what it is
+			BLOBS $r
+			LET m = $img(,"manifests":[])
+			PUT /v2/$r/manifests/t | Content-Type: $image | Body: $m => 400 MANIFEST_INVALID
+			LET d = $desc(application/vnd.oci.image.config.v1+json,{})
+			PUT /v2/$r/manifests/t | Content-Type: $index | Body: {"schemaVersion":2,"config":$d,"layers":[$d],"manifests":[]} => 400 MANIFEST_INVALID`},
 		{"an absent subject", "", `
 			BLOBS $r
 			LET m = $img(,"subject":{"mediaType":"$image","digest":"$absent","size":3})
