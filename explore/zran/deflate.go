@@ -58,7 +58,7 @@ func (d *deflater) deflate(src []byte) []byte {
 			d.encode(&d.dist, distanceToken(t.distance))
 		}
 	}
-	d.put(0, 7)
+	d.flush()
 	return d.out
 }
 
@@ -183,10 +183,19 @@ func (d *deflater) encode(e *encoder, t token) {
 	d.put(uint64(t.extra), uint(t.more))
 }
 
-// put writes the low n bits of v.
+// put writes the low n bits of v, at most 16.
 func (d *deflater) put(v uint64, n uint) {
 	d.bits |= v << (d.n & 63)
-	for d.n += n; d.n >= 8; d.n -= 8 {
+	d.n += n
+	if d.n >= 32 {
+		d.out = le.AppendUint32(d.out, uint32(d.bits))
+		d.bits, d.n = d.bits>>32, d.n-32
+	}
+}
+
+// flush writes the bits that are left, up to the end of a byte.
+func (d *deflater) flush() {
+	for ; d.n > 0; d.n -= min(d.n, 8) {
 		d.out = append(d.out, byte(d.bits))
 		d.bits >>= 8
 	}

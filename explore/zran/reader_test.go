@@ -27,6 +27,7 @@ func TestReader(t *testing.T) {
 		{149_990, 11, 10, io.EOF},
 		{150_001, 1, 0, io.EOF},
 		{0, 1 << 62, 150_000, io.EOF},
+		{1 << 62, 1 << 62, 0, io.EOF},
 	} {
 		if n, err := r.WriteRangeTo(io.Discard, c.off, c.n); n != c.want || err != c.err {
 			t.Errorf("WriteRangeTo(%d, %d) = %d, %v, want %d, %v", c.off, c.n, n, err, c.want, c.err)

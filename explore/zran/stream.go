@@ -16,9 +16,10 @@ func (r *Reader) WriteRangeTo(w io.Writer, off, n int64) (int64, error) {
 	if err := r.fits(); err != nil {
 		return 0, err
 	}
-	t := stream{r: r, w: w, off: off, end: off + min(n, max(r.Size()-off, 0))}
+	there := min(n, max(r.Size()-off, 0))
+	t := stream{r: r, w: w, off: off, end: off + there}
 	err := t.run()
-	if err == nil && t.off < off+n {
+	if err == nil && there < n {
 		err = io.EOF
 	}
 	return t.off - off, err
