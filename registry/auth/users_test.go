@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -177,6 +178,13 @@ func TestVerifyOnceForAll(t *testing.T) {
 		wg.Wait()
 		wantCalls(t, h, "20 at once of each of 2 passwords", 2)
 	})
+}
+
+// TestHashingLeavesProcessors: a flood of guesses must not take all of the machine from who is in already.
+func TestHashingLeavesProcessors(t *testing.T) {
+	if n := cap(load(t, "").work); n < 1 || n > 1 && 2*n > runtime.NumCPU() {
+		t.Errorf("%d passwords hashed at once by %d processors", n, runtime.NumCPU())
+	}
 }
 
 func TestVerifyIsBounded(t *testing.T) {
