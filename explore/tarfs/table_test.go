@@ -369,3 +369,36 @@ func FuzzEscape(f *testing.F) {
 		Unescape(name)
 	})
 }
+
+// FuzzBlock decodes blocks that nobody encoded: an error or entries, and no more memory than there are bytes.
+func FuzzBlock(f *testing.F) {
+	archive := write(f, "dir a/", "file a/b text", "hard c a/b", "link d a", "char null")
+	table, err := Index(bytes.NewReader(archive), nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	var entries []Entry
+	for e, err := range table.Entries() {
+		if err != nil {
+			f.Fatal(err)
+		}
+		entries = append(entries, *e)
+	}
+	f.Add(appendBlock(nil, entries), 1)
+	f.Fuzz(func(t *testing.T, plain []byte, digests int) {
+		sums := bytes.Repeat([]byte{1}, 32*(digests&3))
+		entries, err := decodeBlock(plain, sums)
+		for _, e := range entries {
+			if keyPath(key(e.Path)) != e.Path || strings.Contains(e.Path, "\x00") {
+				return // no path
+			}
+		}
+		if err != nil {
+			return
+		}
+		again, err := decodeBlock(appendBlock(nil, entries), sums)
+		if err != nil || fmt.Sprint(again) != fmt.Sprint(entries) {
+			t.Errorf("again: %v, %v\nwant %v", again, err, entries)
+		}
+	})
+}
