@@ -91,7 +91,7 @@ func walk(dir string, f func(name string, content []byte) error) error {
 		if err != nil || !e.Type().IsRegular() {
 			return nil // what cannot be read is left out
 		}
-		if info, err := e.Info(); err != nil || info.Size() > 16<<20 {
+		if info, err := e.Info(); err != nil || info.Size() > 64<<20 {
 			return nil
 		}
 		content, err := os.ReadFile(p)

@@ -12,11 +12,11 @@ import (
 	"vitrine/explore/zran"
 )
 
-// numbers returns a gzip stream of 100,000 lines with the numbers from 0 on, nine bytes each.
+// numbers returns a gzip stream of 30,000 lines with the numbers from 0 on, nine bytes each.
 func numbers() []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
-	for i := range 100_000 {
+	for i := range 30_000 {
 		fmt.Fprintf(w, "%08d\n", i)
 	}
 	if err := w.Close(); err != nil {
@@ -38,7 +38,7 @@ func ExampleBuilder() {
 		log.Fatal(err)
 	}
 	fmt.Println(strings.Count(string(content), "\n"), "lines,", x.Len(), "checkpoints")
-	// Output: 100000 lines, 7 checkpoints
+	// Output: 30000 lines, 3 checkpoints
 }
 
 // With the index, which may come from a file, any part can be read.
@@ -63,11 +63,11 @@ func ExampleReader() {
 	}
 	r := zran.NewReader(bytes.NewReader(stream), int64(len(stream)), x, nil)
 	line := make([]byte, 8)
-	if _, err := r.ReadAt(line, 9*77_777); err != nil {
+	if _, err := r.ReadAt(line, 9*22_222); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(string(line), "of", r.Size()/9)
-	// Output: 00077777 of 100000
+	// Output: 00022222 of 30000
 }
 
 // A request reads through a view that stops when the request does.

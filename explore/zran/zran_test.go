@@ -114,7 +114,7 @@ func newReader(data []byte, x *Index, cache int64) *Reader {
 
 // streams are all kinds of gzip, by name: compressed, and what that is.
 func streams(t testing.TB) map[string][2][]byte {
-	text := words(200_000)
+	text := words(150_000)
 	all := map[string][2][]byte{}
 	for level := gzip.HuffmanOnly; level <= gzip.BestCompression; level++ {
 		all[fmt.Sprintf("level %d", level)] = [2][]byte{compress(t, text, level), text}
@@ -161,7 +161,7 @@ func TestDecode(t *testing.T) {
 			if most := int64(MinSpan + outSlack); x.LongestSpan() > most {
 				t.Errorf("a span of %d bytes, want at most %d", x.LongestSpan(), most)
 			}
-			readEverywhere(t, newReader(s[0], x, 1<<20), s[1], 15)
+			readEverywhere(t, newReader(s[0], x, 1<<20), s[1], 8)
 		})
 	}
 }
@@ -206,7 +206,7 @@ func TestGoroot(t *testing.T) {
 			}
 			seen++
 			compare(t, p, data)
-			for _, level := range []int{gzip.HuffmanOnly, 1, 6} {
+			for _, level := range []int{gzip.HuffmanOnly, 6} {
 				compare(t, p, compress(t, data, level))
 			}
 			return nil
@@ -256,7 +256,7 @@ func isPadded(data []byte) bool {
 }
 
 func TestTruncated(t *testing.T) {
-	text := words(3000)
+	text := words(1500)
 	data := append(compress(t, text, 6), withHeader(t, text, &gzip.Header{Name: "n", Comment: "c", Extra: []byte("extra")})...)
 	for n := range data {
 		got, err := io.ReadAll(NewBuilder(bytes.NewReader(data[:n]), nil))
