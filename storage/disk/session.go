@@ -43,7 +43,7 @@ type session struct {
 
 	spare    *os.File // the open file of an empty session, for whoever goes on: its PUT often follows at once
 	spareEnd *time.Timer
-	ended bool
+	ended    bool
 }
 
 func newSession(id string, alg digest.Algorithm) *session {
