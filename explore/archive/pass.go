@@ -8,7 +8,7 @@ import (
 )
 
 // pieceSize is what goes from one goroutine to the next: it stays in the second-level cache on the way.
-const pieceSize = 128 << 10
+const pieceSize = 64 << 10
 
 // input reads the blob: it counts the bytes, keeps the last ones, stops when ctx is done, and passes all on to be hashed.
 type input struct {
@@ -45,7 +45,7 @@ type pieces struct {
 }
 
 func newPieces() *pieces {
-	const inFlight = 4
+	const inFlight = 8 // so that neither side waits for the other where files are small and many
 	p := &pieces{full: make(chan []byte, inFlight), empty: make(chan []byte, inFlight), done: make(chan struct{})}
 	for range inFlight {
 		p.empty <- make([]byte, 0, pieceSize)
