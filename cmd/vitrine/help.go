@@ -13,6 +13,9 @@ var topics = map[string]func(io.Writer){
 	"serve":         helpServe,
 	"verify":        helpVerify,
 	"gc":            plain(gcHelp),
+	"ls":            plain(lsHelp),
+	"cat":           plain(catHelp),
+	"index":         plain(indexHelp),
 	"passwd":        helpPasswd,
 	"config":        helpConfig,
 	"version":       plain("vitrine version\n\nPrints the version, the commit and the Go release that the program was built from.\n"),
@@ -51,7 +54,7 @@ func plain(s string) func(io.Writer) {
 func helpAll(w io.Writer) {
 	fmt.Fprint(w, "Vitrine is an OCI registry: it keeps images and artifacts in a folder and serves them.\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  vitrine %-30s %s\n", strings.TrimSpace(c.name+" "+c.args), c.brief)
+		fmt.Fprintf(w, "  vitrine %-34s %s\n", strings.TrimSpace(c.name+" "+c.args), c.brief)
 	}
 	fmt.Fprint(w, "\nvitrine help TOPIC explains a command, or one of: configuration, registry2, exit\n")
 }
