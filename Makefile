@@ -1,4 +1,4 @@
-# The commands of the house. `make test` needs Go and nothing else.
+# The commands of the house. `make test` needs Go and a C compiler.
 .PHONY: build test lint fuzz bench bench-zran e2e conformance patch minor major
 
 export CGO_ENABLED ?= 0

@@ -140,6 +140,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, rt api.Route, err
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil { // whoever asked has gone
 		err = api.ErrBody
 	}
+	w.Header()["Content-Security-Policy"] = sandboxed
 	_, status := api.Lookup(err)
 	if status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", h.allow(rt.Endpoint, r.Method))

@@ -11,7 +11,7 @@ var (
 
 	ErrDigestMismatch = errors.New("digest does not match the content")
 	ErrOffset         = errors.New("not at the end of the upload")
-	ErrTagMatch       = errors.New("the tag points elsewhere")
+	ErrTagMatch       = errors.New("the tag does not fulfil the condition")
 
 	ErrDamaged     = errors.New("damaged in the store")               // comes with ErrBlobUnknown or ErrManifestUnknown
 	ErrNoSpace     = errors.New("no space left in the store")         //

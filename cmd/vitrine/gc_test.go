@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -36,8 +37,10 @@ func TestGC(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	gc("1 files of 1 bytes that no repository holds would be removed", exitOK, "--dry-run")
-	gc("1 files of 1 bytes that no repository holds removed", exitOK)
-	gc("0 files of 0 bytes", exitOK)
+	gc("1 files (1 bytes) that no repository holds would be removed", exitOK, "--dry-run")
+	gc("1 files (1 bytes) that no repository holds removed", exitOK)
+	gc("0 files (0 bytes)", exitOK)
+	root = filepath.Join(root, "nowhere")
+	gc("no store is there", exitFailure)
 	gc("unexpected argument", exitUsage, "everything")
 }

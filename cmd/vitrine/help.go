@@ -61,8 +61,9 @@ func helpAll(w io.Writer) {
 
 const gcHelp = `vitrine gc [--root DIR] [--dry-run]
 
-Removes the content that no repository holds any more: deleting an image only takes it out of its repository.
-The registry must not be running. With --dry-run it only counts.
+Gives the space of deleted images back. Deleting an image takes its manifest out of the repository and leaves the blobs:
+gc drops from each repository the blobs that none of its manifests names and that are older than --upload-age, then removes
+the content that no repository holds. The registry must not be running. With --dry-run it only counts.
 `
 
 func helpServe(w io.Writer) {
@@ -108,7 +109,8 @@ func helpVerify(w io.Writer) {
 	fmt.Fprint(w, `vitrine verify [--root DIR] [--config FILE]
 
 Reads everything in the root, which a running registry may have open, and compares it with its digests. Prints one line
-for each thing that is damaged or missing. To mend a blob or a manifest, push it again. Exit code 3 if there are problems.
+for each thing that is damaged or missing. To mend a manifest, push it again; a blob, remove its file
+and push its image again. Exit code 3 if there are problems.
 `)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"vitrine/explore"
 	"vitrine/storage"
 	"vitrine/storage/oci"
 )
@@ -62,6 +63,8 @@ func (c *layoutContent) open() error {
 
 // Close closes the directory.
 func (c *layoutContent) Close() error { return c.root.Close() }
+
+func (c *layoutContent) indexes() explore.Cache { return nil }
 
 // resolve returns the digest of the manifest with that tag; without one, of the only manifest.
 func (c *layoutContent) resolve(_ context.Context, tag string) (digest.Digest, error) {

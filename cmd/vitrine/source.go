@@ -75,6 +75,8 @@ func (q *query) open(ctx context.Context) (o *opened, err error) {
 type content interface {
 	storage.BlobReader
 	io.Closer
+	// indexes returns those that are there already, or nil.
+	indexes() explore.Cache
 	resolve(ctx context.Context, tag string) (digest.Digest, error)
 	// manifest returns nil if there is no manifest d.
 	manifest(ctx context.Context, d digest.Digest) (*oci.Contents, error)
@@ -129,7 +131,7 @@ func (q *query) openImage(ctx context.Context, o *opened, c content, ref *refere
 		}
 		layer = o.image.Layers[n-1]
 	}
-	l, err := explore.NewIndexer(nil).Open(ctx, c, oci.Name(ref.name), layer.Digest, layer.MediaType)
+	l, err := explore.NewIndexer(&explore.IndexerOptions{Cache: c.indexes()}).Open(ctx, c, oci.Name(ref.name), layer.Digest, layer.MediaType)
 	if err != nil {
 		return err
 	}
@@ -164,6 +166,8 @@ type rootContent struct {
 	*disk.Reader
 	name oci.Name
 }
+
+func (c *rootContent) indexes() explore.Cache { return c.Derived() }
 
 func (c *rootContent) resolve(ctx context.Context, text string) (digest.Digest, error) {
 	tag, err := oci.ParseTag(cmp.Or(text, "latest"))

@@ -70,7 +70,7 @@ func (c *Derived) Get(ctx context.Context, key string) (storage.Blob, error) {
 	if e == nil {
 		return nil, fmt.Errorf("%w: %s", fs.ErrNotExist, key)
 	}
-	b, err := c.open(name)
+	b, err := c.s.openDerived(name)
 	if err != nil {
 		c.forget(e) // somebody has deleted it
 		return nil, err
@@ -81,8 +81,8 @@ func (c *Derived) Get(ctx context.Context, key string) (storage.Blob, error) {
 	return b, nil
 }
 
-func (c *Derived) open(name string) (storage.Blob, error) {
-	f, err := c.s.tree.root.OpenFile(name, os.O_RDONLY|nonblock, 0)
+func (s *Store) openDerived(name string) (storage.Blob, error) {
+	f, err := s.tree.root.OpenFile(name, os.O_RDONLY|nonblock, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -190,6 +190,18 @@ func TestReader(t *testing.T) {
 	if !slices.Equal(names, []string{"app<nil>"}) {
 		t.Errorf("repositories: %q", names)
 	}
+	derive(t, s.Derived(100), "a.v1", "index")
+	b, err := r.Derived().Get(t.Context(), "a.v1")
+	if err != nil || b.Size() != 5 {
+		t.Fatalf("derived data: %v, %v", b, err)
+	}
+	b.Close()
+	if _, err := r.Derived().Get(t.Context(), "b.v1"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("derived data that is not there: %v", err)
+	}
+	if err := r.Derived().Put(t.Context(), "b.v1", func(io.Writer) error { return nil }); !errors.Is(err, storage.ErrUnsupported) {
+		t.Errorf("Put: %v", err)
+	}
 	empty := t.TempDir()
 	if _, err := OpenReader(empty, nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("OpenReader of an empty directory: %v", err)

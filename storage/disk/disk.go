@@ -34,7 +34,7 @@ import (
 
 // Errors of Open.
 var (
-	ErrLocked = errors.New("another process is using this root")
+	ErrLocked = errors.New("another process is using this root (a running vitrine serve?)")
 	ErrLayout = errors.New("unknown layout")
 )
 

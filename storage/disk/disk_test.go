@@ -425,28 +425,42 @@ func TestReaderFails(t *testing.T) {
 
 func TestCollect(t *testing.T) {
 	s := open(t, t.TempDir())
-	gone, kept := put(t, s, "a", "gone"), put(t, s, "a", "kept")
-	m := putManifest(t, s, "a", index)
+	gone, kept, config := put(t, s, "a", "gone"), put(t, s, "a", "kept"), put(t, s, "a", "config")
+	m := putManifest(t, s, "a", `{"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"a/b","size":6,"digest":"`+string(config)+`"},"layers":[]}`)
 	if err := s.MountBlob(t.Context(), "b", kept, "a"); err != nil {
 		t.Fatal(err)
 	}
-	for _, d := range []digest.Digest{gone, kept} {
-		if err := s.DeleteBlob(t.Context(), "a", d); err != nil {
-			t.Fatal(err)
+	if err := s.DeleteBlob(t.Context(), "a", gone); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().Add(time.Minute)
+	for _, tt := range []struct {
+		o    CollectOptions
+		want Collected
+	}{
+		{CollectOptions{Dry: true}, Collected{Files: 1, Bytes: 4}},
+		{CollectOptions{}, Collected{Files: 1, Bytes: 4}},
+		{CollectOptions{}, Collected{}},
+		{CollectOptions{Dry: true, Before: now.Add(-time.Hour)}, Collected{}},
+		{CollectOptions{Dry: true, Before: now}, Collected{Links: 2, Files: 1, Bytes: 4}}, // "kept", which no manifest names, in a and b
+		{CollectOptions{Before: now}, Collected{Links: 2, Files: 1, Bytes: 4}},
+		{CollectOptions{Before: now}, Collected{}},
+	} {
+		if c, err := s.Collect(t.Context(), tt.o); err != nil || c != tt.want {
+			t.Errorf("Collect(%+v) = %+v, %v, want %+v", tt.o, c, err, tt.want)
 		}
 	}
-	for _, dry := range []bool{true, false} {
-		if c, err := s.Collect(t.Context(), dry); err != nil || c != (Collected{Files: 1, Bytes: 4}) {
-			t.Errorf("Collect(dry %v) = %+v, %v, want the 4 bytes of the blob without links", dry, c, err)
-		}
-	}
-	if c, err := s.Collect(t.Context(), false); err != nil || c != (Collected{}) {
-		t.Errorf("Collect again = %+v, %v", c, err)
-	}
-	if got := read(t, s, "b", kept); got != "kept" {
-		t.Errorf("the linked blob = %q", got)
+	if got := read(t, s, "a", config); got != "config" {
+		t.Errorf("the config that a manifest names = %q", got)
 	}
 	if _, err := s.GetManifest(t.Context(), "a", m.Digest); err != nil {
 		t.Error(err)
+	}
+	if got := fmt.Sprint(collect(t, s.Repositories(t.Context(), ""))); got != "[a]" {
+		t.Errorf("repositories = %s, want those that hold something", got)
+	}
+	damage(t, s, file(m.Digest), func(b []byte) []byte { return b[:1] })
+	if c, err := s.Collect(t.Context(), CollectOptions{Before: now}); err != nil || c != (Collected{}) {
+		t.Errorf("Collect beside a manifest that cannot be read = %+v, %v", c, err)
 	}
 }

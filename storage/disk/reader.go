@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"log/slog"
@@ -75,4 +76,24 @@ func (r *Reader) Referrers(ctx context.Context, name oci.Name, d digest.Digest) 
 // Repositories implements storage.Reader.
 func (r *Reader) Repositories(ctx context.Context, after oci.Name) iter.Seq2[oci.Name, error] {
 	return r.s.Repositories(ctx, after)
+}
+
+// DerivedReader reads what a Derived of the same root has kept, also while it does.
+type DerivedReader struct{ s *Store }
+
+// Derived returns the derived data of the root. It keeps nothing.
+func (r *Reader) Derived() *DerivedReader { return &DerivedReader{r.s} }
+
+// Get opens what is kept under key; fs.ErrNotExist if that is nothing. The caller closes it.
+func (c *DerivedReader) Get(_ context.Context, key string) (storage.Blob, error) {
+	name, err := checkKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return c.s.openDerived(name)
+}
+
+// Put fails with storage.ErrUnsupported.
+func (c *DerivedReader) Put(context.Context, string, func(io.Writer) error) error {
+	return fmt.Errorf("%w: the root is open for reading", storage.ErrUnsupported)
 }
