@@ -32,6 +32,7 @@ type row struct {
 
 const (
 	chunkSize = 256 << 10
+	chunkRoom = 1 << 10 // for the last entry of a chunk; a larger one makes its chunk larger
 
 	// Directories of entries that have none: the root, which comes first, and global headers, which come last.
 	ofRoot   = ^uint32(1)
@@ -93,8 +94,8 @@ func (b *Builder) pack(e *Entry, dir uint32) error {
 		return b.limit("entries", b.opts.MaxEntries)
 	}
 	last := len(b.chunks) - 1
-	if last < 0 || len(b.chunks[last]) > chunkSize {
-		b.chunks = append(b.chunks, make([]byte, 0, chunkSize+chunkSize/8))
+	if last < 0 || len(b.chunks[last]) > chunkSize-chunkRoom {
+		b.chunks = append(b.chunks, make([]byte, 0, chunkSize))
 		last++
 	}
 	chunk := b.chunks[last]
