@@ -90,15 +90,24 @@ func cutLayer(args []string) (rest []string, layer int, err error) {
 	return rest, layer, nil
 }
 
-// ls lists the files of a layer or an archive as tar -tv does; of an image, its layers.
-func ls(ctx context.Context, p *process) error {
+// openQuery understands the arguments and opens what they name.
+func openQuery(ctx context.Context, p *process) (*query, *opened, error) {
 	q, err := parseQuery(p)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	o, err := q.open(ctx)
 	if err != nil {
-		return fmt.Errorf("%s: %w", q.what, err)
+		return nil, nil, fmt.Errorf("%s: %w", q.what, err)
+	}
+	return q, o, nil
+}
+
+// ls lists the files of a layer or an archive as tar -tv does; of an image, its layers.
+func ls(ctx context.Context, p *process) error {
+	q, o, err := openQuery(ctx, p)
+	if err != nil {
+		return err
 	}
 	defer o.Close()
 	if o.archive == nil && q.path == "" {
@@ -136,13 +145,9 @@ func printImage(w io.Writer, image *oci.Contents) error {
 
 // cat prints one file.
 func cat(ctx context.Context, p *process) error {
-	q, err := parseQuery(p)
+	q, o, err := openQuery(ctx, p)
 	if err != nil {
 		return err
-	}
-	o, err := q.open(ctx)
-	if err != nil {
-		return fmt.Errorf("%s: %w", q.what, err)
 	}
 	defer o.Close()
 	if o.archive == nil {

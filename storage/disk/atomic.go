@@ -34,7 +34,7 @@ type tree struct {
 	pinned int               // of dirs, those that are never forgotten
 	dirs   map[string]*dir   // open directories: os.Root opens each component of a path by itself, every time
 
-	serial atomic.Uint64 // names temporary links
+	serial atomic.Uint64 // for temp
 }
 
 // Bounds of what tree remembers of directories; forgetting costs a few system calls.
@@ -291,7 +291,7 @@ func (t *tree) link(target, name string) error {
 	if !errors.Is(err, fs.ErrExist) {
 		return wrap(err)
 	}
-	tmp := "uploads/" + tempPrefix + strconv.FormatUint(t.serial.Add(1), 36) // where the start cleans up
+	tmp := t.temp("uploads")
 	err = t.in(tmp, func(d *dir, base string) error { return d.Symlink(target, base) })
 	if err == nil {
 		err = t.rename(tmp, name)
@@ -302,8 +302,13 @@ func (t *tree) link(target, name string) error {
 	return nil
 }
 
-// tempPrefix begins the names of links that are not yet in place. No tag, digest or upload ID begins with a dot.
+// tempPrefix begins the names of what is not yet in place. No digest, upload ID or key of derived data begins with a dot.
 const tempPrefix = ".tmp-"
+
+// temp returns a new temporary name in dir, which somebody cleans up after a crash: "uploads" at every start.
+func (t *tree) temp(dir string) string {
+	return dir + "/" + tempPrefix + strconv.FormatUint(t.serial.Add(1), 36)
+}
 
 // readlink returns what link recorded.
 func (t *tree) readlink(name string) (target string, err error) {

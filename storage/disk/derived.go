@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -109,7 +108,7 @@ func (c *Derived) Put(ctx context.Context, key string, write func(io.Writer) err
 	if err != nil {
 		return err
 	}
-	tmp := cacheDir + "/" + tempPrefix + strconv.FormatUint(c.s.tree.serial.Add(1), 36)
+	tmp := c.s.tree.temp(cacheDir)
 	size, err := c.write(ctx, tmp, write)
 	if err == nil {
 		err = c.enter(tmp, name, &derivedFile{key, size})

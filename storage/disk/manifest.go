@@ -76,6 +76,11 @@ func (s *Store) readManifest(d digest.Digest, size int64) ([]byte, error) {
 	if err != nil {
 		return nil, s.lost(storage.ErrManifestUnknown, err, d)
 	}
+	return s.readChecked(d, size, fi)
+}
+
+// readChecked is readManifest behind the look at the file, which found fi.
+func (s *Store) readChecked(d digest.Digest, size int64, fi fs.FileInfo) ([]byte, error) {
 	if m, ok := s.raws.get(d); ok && sameFile(m.fi, fi) {
 		return m.raw, nil
 	}
@@ -127,10 +132,11 @@ func (s *Store) PutManifest(ctx context.Context, name oci.Name, m storage.Manife
 
 // holds reports whether the content of m is on the disk, undamaged.
 func (s *Store) holds(m storage.Manifest) bool {
-	if _, err := s.stat(m.Digest, int64(len(m.Raw))); err != nil {
+	fi, err := s.stat(m.Digest, int64(len(m.Raw)))
+	if err != nil {
 		return false
 	}
-	raw, err := s.readManifest(m.Digest, int64(len(m.Raw)))
+	raw, err := s.readChecked(m.Digest, int64(len(m.Raw)), fi)
 	return err == nil && bytes.Equal(raw, m.Raw)
 }
 
@@ -145,7 +151,7 @@ func (s *Store) writeContent(d digest.Digest, raw []byte) error {
 	if err := s.tree.mkdirs(shardDir(d)); err != nil {
 		return err
 	}
-	tmp := "uploads/" + tempPrefix + storage.NewUploadID()
+	tmp := s.tree.temp("uploads")
 	err := s.tree.write(tmp, raw)
 	if err == nil {
 		err = s.tree.rename(tmp, file(d))
