@@ -291,12 +291,12 @@ func (p *jsonParser) string() (string, error) {
 		switch c := p.s[i]; {
 		case c == '"':
 			if !utf8.ValidString(p.s[start:i]) {
-				return p.escaped(start, start)
+				return p.escaped(start)
 			}
 			p.i = i + 1
 			return p.s[start:i], nil
 		case c == '\\':
-			return p.escaped(start, i)
+			return p.escaped(start)
 		case c < ' ':
 			return "", p.errorf(i, "the control character %#x in a string", c)
 		}
@@ -305,10 +305,9 @@ func (p *jsonParser) string() (string, error) {
 }
 
 // escaped reads on from the first byte of a string that is not to be taken as it stands.
-func (p *jsonParser) escaped(start, i int) (string, error) {
+func (p *jsonParser) escaped(start int) (string, error) {
 	var b strings.Builder
-	b.WriteString(p.s[start:i])
-	for i < len(p.s) {
+	for i := start; i < len(p.s); {
 		c := p.s[i]
 		switch {
 		case c == '"':

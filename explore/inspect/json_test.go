@@ -54,7 +54,7 @@ func checkJSON(t *testing.T, raw []byte) {
 	d.UseNumber()
 	var want any
 	if err := d.Decode(&want); err == nil && !reflect.DeepEqual(asGo(n), want) {
-		t.Errorf("ParseJSON(%.200q) = %v, encoding/json has %v", raw, asGo(n), want)
+		t.Errorf("ParseJSON(%.200q) = %q, encoding/json has %q", raw, asGo(n), want)
 	}
 	checkNodes(t, raw, n)
 }
