@@ -127,3 +127,13 @@ func (s *server) startLook(ctx context.Context, c checker) *look {
 	}()
 	return l
 }
+
+// onlyReads answers 405 to anything but GET and HEAD.
+func onlyReads(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return true
+	}
+	w.Header().Set("Allow", "GET, HEAD")
+	http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+	return false
+}

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"vitrine/explore"
 	"vitrine/registry"
 	"vitrine/registry/auth"
 	"vitrine/storage"
@@ -43,6 +44,7 @@ type live struct {
 	users    *auth.Users // nil where everybody may do everything
 	policy   *auth.Policy
 	registry http.Handler
+	explorer http.Handler
 }
 
 // newServer makes a server of all that a configuration names but the store. Its errors are errUsage.
@@ -128,7 +130,7 @@ func (s *server) openStore() error {
 		s.store = local
 	}
 	first := *s.live.Load()
-	first.registry = s.newRegistry(&first)
+	s.serveStore(&first)
 	s.live.Store(&first)
 	return nil
 }
@@ -140,14 +142,18 @@ func (s *server) close() error {
 	return nil
 }
 
-func (s *server) newRegistry(l *live) http.Handler {
+// serveStore makes the handlers of l: both see the store as whoever asks may.
+func (s *server) serveStore(l *live) {
 	store := s.store
+	eo := explore.Options{ExternalURL: l.externalURL, NoPush: l.readOnly, Version: buildVersion(), Log: s.log}
 	if l.users != nil {
 		store = auth.Guard(store, s.policy)
+		eo.User = auth.UserFrom
 	}
-	return registry.New(store, &registry.Options{
+	l.registry = registry.New(store, &registry.Options{
 		NoDelete: !l.delete, AllowSparse: l.allowSparse, ReadOnly: l.readOnly, StallTimeout: l.stall, Log: s.log,
 	})
+	l.explorer = explore.New(store, &eo)
 }
 
 func (s *server) users() *auth.Users { return s.live.Load().users }
@@ -168,21 +174,9 @@ func (s *server) dispatch(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/"):
 		s.live.Load().registry.ServeHTTP(w, r)
-	case r.URL.Path == "/":
-		s.front(w, r)
 	default:
-		http.NotFound(w, r)
+		s.live.Load().explorer.ServeHTTP(w, r)
 	}
-}
-
-// front tells a person with a browser what this is.
-func (s *server) front(w http.ResponseWriter, r *http.Request) {
-	if !onlyReads(w, r) {
-		return
-	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	fmt.Fprintf(w, "Vitrine, an OCI registry. To push an image:\n\n%s", example(r.Host, s.live.Load()))
 }
 
 // example is what to type to try the registry at host.
@@ -197,16 +191,6 @@ func example(host string, l *live) string {
 	}
 	fmt.Fprintf(&b, "    docker tag IMAGE %s/app:1\n    docker push %[1]s/app:1\n", host)
 	return b.String()
-}
-
-// onlyReads answers 405 to anything but GET and HEAD.
-func onlyReads(w http.ResponseWriter, r *http.Request) bool {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		return true
-	}
-	w.Header().Set("Allow", "GET, HEAD")
-	http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
-	return false
 }
 
 // reload reads configuration, certificates and passwords again: all of it, or nothing if something is wrong.
@@ -236,7 +220,7 @@ func (s *server) apply(c *config) error {
 	if next.users, err = s.nextUsers(c); err != nil {
 		return err
 	}
-	next.registry = s.newRegistry(next)
+	s.serveStore(next)
 	put()
 	s.level.Set(levelOf(c))
 	s.live.Store(next)

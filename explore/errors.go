@@ -1,0 +1,95 @@
+package explore
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/http"
+
+	"vitrine/explore/archive"
+	"vitrine/explore/tarfs"
+	"vitrine/explore/zran"
+	"vitrine/storage"
+)
+
+// statusError is an error that knows what to tell, and its status.
+type statusError struct {
+	status int
+	what   string // a sentence
+	hint   string // what to try, a sentence, or empty
+}
+
+func (e statusError) Error() string { return e.what }
+
+// statuses says what an error means to whoever looks at a page. The first that fits counts.
+var statuses = []struct {
+	is     error
+	status int
+	hint   string
+}{
+	{storage.ErrNoIdentity, http.StatusUnauthorized, "Sign in with the name and password that docker login takes."},
+	{storage.ErrDenied, http.StatusForbidden, "Ask whoever runs this registry."},
+	{storage.ErrTooMany, http.StatusTooManyRequests, "Try again in a while."},
+	{storage.ErrDamaged, http.StatusInternalServerError, "Pushing the image again mends it; vitrine verify finds all that is damaged."},
+	{storage.ErrRepoUnknown, http.StatusNotFound, "The front page lists the repositories that there are."},
+	{storage.ErrManifestUnknown, http.StatusNotFound, "The repository's page lists its tags."},
+	{storage.ErrBlobUnknown, http.StatusNotFound, "The repository's page lists its tags."},
+	{fs.ErrNotExist, http.StatusNotFound, "The directory above it may tell."},
+	{storage.ErrUnsupported, http.StatusNotImplemented, ""},
+	{tarfs.ErrLimit, http.StatusUnprocessableEntity, "It can still be pulled."},
+	{zran.ErrTooLarge, http.StatusUnprocessableEntity, "It can still be pulled."},
+	{archive.ErrFormat, http.StatusUnprocessableEntity, "The blob itself can be looked at as bytes."},
+	{context.DeadlineExceeded, http.StatusServiceUnavailable, "Try again: what was read so far is not lost."},
+}
+
+// asStatus returns what to tell of err. What it does not know is an error inside, of which the log has the rest.
+func asStatus(err error) (s statusError, known bool) {
+	if errors.As(err, &s) {
+		return s, true
+	}
+	var unsupported *archive.UnsupportedError
+	if errors.As(err, &unsupported) {
+		return statusError{http.StatusUnsupportedMediaType, unsupported.Error() + ".", "The blob itself can be looked at as bytes."}, true
+	}
+	for _, row := range statuses {
+		if errors.Is(err, row.is) {
+			return statusError{row.status, err.Error() + ".", row.hint}, true
+		}
+	}
+	return statusError{http.StatusInternalServerError, "Something went wrong inside; the log says what.", ""}, false
+}
+
+// errorView is the JSON of an error page.
+type errorView struct {
+	Status int    `json:"status"`
+	Text   string `json:"-"`
+	Error  string `json:"error"`
+	Hint   string `json:"hint,omitempty"`
+}
+
+// fail writes an error page, unless whoever asked is gone. Where a part of a page is out already the connection ends, so that nobody takes the
+// rest for whole.
+func (h *handler) fail(w http.ResponseWriter, r *request, err error) {
+	if r.Context().Err() != nil {
+		return
+	}
+	if errors.Is(err, errStarted) {
+		h.log.Warn("page broken off", "path", r.URL.Path, "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	s, known := asStatus(err)
+	if !known {
+		h.log.Error("page", "path", r.URL.Path, "error", err)
+	}
+	if s.status == http.StatusUnauthorized { // browsers know Basic alone
+		w.Header().Set("WWW-Authenticate", `Basic realm="Vitrine", charset="UTF-8"`)
+	}
+	p := &page{name: "error", Title: http.StatusText(s.status), status: s.status,
+		View: errorView{s.status, http.StatusText(s.status), s.what, s.hint}}
+	if err := h.show(w, r, p); err != nil {
+		h.log.Error("error page", "path", r.URL.Path, "error", err)
+	}
+}
+
+// errStarted is wrapped by errors of pages of which a part was sent.
+var errStarted = errors.New("a part of the page was sent")

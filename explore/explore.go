@@ -1,0 +1,88 @@
+package explore
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"vitrine/storage"
+)
+
+// Options are the choices of an explorer; nil is the zero Options.
+type Options struct {
+	Indexer *Indexer // opens layers; nil: one without a cache, which reads a layer for each page
+
+	// ExternalURL is how clients reach the registry, such as "https://registry.example.com", for the commands that pages show. Empty: as the
+	// request was sent.
+	ExternalURL string
+
+	// User returns who asks and whether that is known, for the page's head; nil: nobody signs in.
+	User func(context.Context) (name string, known bool)
+
+	NoPush  bool   // the registry takes nothing: an empty one does not show how to push
+	Foreign bool   // fetch layers from the URLs in descriptors of this registry, as /http/ and /https/ want
+	Version string // of the program, for the foot of pages
+
+	Log *slog.Logger // nil discards
+}
+
+// New returns the pages over store: read-only, plain HTML, and the same as JSON. What may be seen is what store lets whoever asks read; the
+// context of a request is passed on to it.
+func New(store storage.Reader, o *Options) http.Handler {
+	if o == nil {
+		o = &Options{}
+	}
+	h := &handler{store: store, o: *o, index: o.Indexer, log: o.Log}
+	if h.index == nil {
+		h.index = NewIndexer(nil)
+	}
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	h.pages = map[string]func(http.ResponseWriter, *request) error{
+		"":       h.front,
+		"static": h.static,
+	}
+	return h
+}
+
+// handler answers requests. pages has the first component of a path, and who answers it.
+type handler struct {
+	store storage.Reader
+	o     Options
+	index *Indexer
+	log   *slog.Logger
+	pages map[string]func(http.ResponseWriter, *request) error
+}
+
+// csp lets a page load our style sheet and our pictures, and nothing else: no script runs, whatever a stranger's name or label says.
+const csp = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// ServeHTTP answers GET and HEAD. Every answer forbids scripts and sniffing, errors too.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	head := w.Header()
+	head.Set("Content-Security-Policy", csp)
+	head.Set("X-Content-Type-Options", "nosniff")
+	head.Set("Referrer-Policy", "no-referrer")
+	head.Set("Vary", "Accept, Accept-Encoding, Authorization")
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		head.Set("Allow", "GET, HEAD")
+		h.fail(w, &request{Request: r}, statusError{http.StatusMethodNotAllowed, "The explorer only shows; it is asked with GET and HEAD.", ""})
+		return
+	}
+	req, err := parseRequest(r)
+	if err == nil {
+		err = h.serve(w, req)
+	}
+	if err != nil {
+		h.fail(w, req, err)
+	}
+}
+
+func (h *handler) serve(w http.ResponseWriter, r *request) error {
+	page, ok := h.pages[r.page]
+	if !ok {
+		return statusError{http.StatusNotFound, "There is no such page.", "Everything begins at the front page."}
+	}
+	return page(w, r)
+}
