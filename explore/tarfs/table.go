@@ -156,6 +156,17 @@ func (t *Table) Versions(path string) iter.Seq2[*Entry, error] {
 // not a directory.
 func (t *Table) Dir(path, after string) iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
+		for e, err := range t.DirVersions(path, after) {
+			if (err != nil || !e.Overwritten) && !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// DirVersions is Dir with overwritten entries, each of them behind the entry that its path means, as [Table.Versions] has them.
+func (t *Table) DirVersions(path, after string) iter.Seq2[*Entry, error] {
+	return func(yield func(*Entry, error) bool) {
 		start := dirKey(path) + "\x00" + after
 		if after != "" {
 			start += "\x00" // the first name above, since no name has a NUL
@@ -168,7 +179,7 @@ func (t *Table) Dir(path, after string) iter.Seq2[*Entry, error] {
 			if dir, _ := splitPath(e.Path); dir != path || e.Path == "" {
 				return
 			}
-			if !e.Overwritten && !yield(e, nil) {
+			if !yield(e, nil) {
 				return
 			}
 		}

@@ -1,0 +1,166 @@
+package overlay
+
+import (
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"vitrine/explore/tarfs"
+)
+
+// scope is what has to be known of a directory before anything in it is read. It is that of all layers, whatever a view shows.
+type scope struct {
+	path   string
+	dirs   []int  // layers that have a directory there, ascending
+	kills  []kill // ascending, at most one a layer
+	hidden bool   // a whiteout is above
+}
+
+// kill says that a layer ended all that lower layers have in a directory. The first one above an entry is what ended it.
+type kill struct {
+	layer int
+	state State
+	path  string // of what did it
+}
+
+// firstKill returns the first of layers above < layer <= upto.
+func firstKill(kills []kill, above, upto int) (kill, bool) {
+	for _, k := range kills {
+		if k.layer > above {
+			return k, k.layer <= upto
+		}
+	}
+	return kill{}, false
+}
+
+// addKill puts k in order. Of two in one layer the first that was added stays.
+func addKill(kills []kill, k kill) []kill {
+	i, found := slices.BinarySearchFunc(kills, k.layer, func(k kill, layer int) int { return k.layer - layer })
+	if found {
+		return kills
+	}
+	return slices.Insert(slices.Clip(kills), i, k)
+}
+
+// slot is what one layer says about one name.
+type slot struct {
+	layer  int
+	entry  *tarfs.Entry // nil if there is only a whiteout
+	older  bool         // entry replaced others of its own layer
+	marker *tarfs.Entry // the whiteout of the name
+}
+
+// root returns the scope of the root, which is a directory in every layer.
+func (c *core) root() (*scope, error) {
+	s := &scope{path: "."}
+	for i, l := range c.layers {
+		if l != nil {
+			s.dirs = append(s.dirs, i)
+		}
+	}
+	return s, c.opaque(s)
+}
+
+// scope returns what there is to know of a directory. It has no layers if none has a directory there.
+func (c *core) scope(path string) (*scope, error) {
+	s, err := c.cached(".", c.root)
+	for at := 0; err == nil && path != "." && at < len(path) && len(s.dirs) > 0; {
+		end := len(path)
+		if i := strings.IndexByte(path[at:], '/'); i >= 0 {
+			end = at + i
+		}
+		parent, base := s, path[at:end]
+		s, err = c.cached(path[:end], func() (*scope, error) {
+			slots, err := c.slots(parent, base)
+			if err != nil {
+				return nil, err
+			}
+			return c.enter(parent, base, slots)
+		})
+		at = end + 1
+	}
+	return s, err
+}
+
+// slots returns what the layers say about a name in a directory, ascending.
+func (c *core) slots(s *scope, base string) (slots []slot, err error) {
+	path := join(s.path, base)
+	for i, l := range s.dirs {
+		found := slot{layer: l}
+		for e, err := range c.table(l).Versions(path) {
+			if err != nil {
+				return nil, err
+			}
+			if found.entry != nil {
+				found.older = true
+				break
+			}
+			found.entry = e
+		}
+		if i > 0 && canHide(base) {
+			if found.marker, err = c.marker(l, join(s.path, marker+base)); err != nil {
+				return nil, err
+			}
+		}
+		if found.entry != nil || found.marker != nil {
+			slots = append(slots, found)
+		}
+	}
+	return slots, nil
+}
+
+// marker returns the entry of a whiteout, nil if there is none.
+func (c *core) marker(layer int, path string) (*tarfs.Entry, error) {
+	e, err := c.table(layer).Lookup(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && e.Synthetic {
+		return nil, nil
+	}
+	return e, err
+}
+
+// enter returns the scope of a directory below s.
+func (c *core) enter(s *scope, base string, slots []slot) (*scope, error) {
+	in := &scope{path: join(s.path, base), kills: s.kills, hidden: s.hidden}
+	for _, found := range slots {
+		if found.marker != nil {
+			in.kills = addKill(in.kills, kill{found.layer, Deleted, found.marker.Path})
+		}
+		switch {
+		case found.entry == nil:
+		case isDir(found.entry):
+			in.dirs = append(in.dirs, found.layer)
+			in.hidden = in.hidden || isMarker(base, found.entry)
+		default:
+			in.kills = addKill(in.kills, kill{found.layer, Overwritten, in.path})
+		}
+	}
+	return in, c.opaque(in)
+}
+
+// opaque looks for opaque markers in the layers that have others below them.
+func (c *core) opaque(s *scope) error {
+	for i, l := range s.dirs {
+		if i == 0 {
+			continue
+		}
+		e, err := c.marker(l, join(s.path, opaqueMarker))
+		if err != nil {
+			return err
+		}
+		if e != nil {
+			s.kills = addKill(s.kills, kill{l, Deleted, e.Path})
+		}
+	}
+	return nil
+}
+
+// lowest returns the lowest layer whose entries in s are live in the view up to a layer.
+func (s *scope) lowest(top int) (l int) {
+	for _, k := range s.kills {
+		if k.layer <= top {
+			l = k.layer
+		}
+	}
+	return l
+}
