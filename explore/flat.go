@@ -1,0 +1,93 @@
+package explore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/opencontainers/go-digest"
+
+	"vitrine/explore/overlay"
+	"vitrine/explore/tarfs"
+	"vitrine/storage/oci"
+)
+
+// maxLayers bounds the layers of an image that are opened for one page: clients stop at 127.
+const maxLayers = 1024
+
+// flat is an image as one file system, open. Who opens one closes it.
+type flat struct {
+	*overlay.FS
+	name   oci.Name
+	digest digest.Digest    // of the manifest
+	config oci.Descriptor   // zero if there is none
+	layers []oci.Descriptor // the lowest first
+	why    []error          // by layer: why it cannot be looked into, nil for the others
+	open   []*Layer
+}
+
+// openFlat opens an image by the digest of its manifest. A layer that cannot be opened because of what it is, or that is not here, is
+// missing and has a reason; that there is no such manifest, or that it is no image, is an error.
+func (h *handler) openFlat(ctx context.Context, name oci.Name, d digest.Digest) (*flat, error) {
+	m, err := h.store.GetManifest(ctx, name, d)
+	if err != nil {
+		return nil, err
+	}
+	c, err := oci.ParseManifest(m.MediaType, m.Raw)
+	if err != nil {
+		return nil, badRequest("%s", err)
+	}
+	switch {
+	case len(c.Manifests) > 0:
+		return nil, statusError{400, "This is an index: choose one of its images.", ""}
+	case len(c.Layers) > maxLayers:
+		return nil, statusError{422, fmt.Sprintf("The image has %d layers; %d can be laid over each other.", len(c.Layers), maxLayers), ""}
+	}
+	f := &flat{name: name, digest: d, layers: c.Layers, why: make([]error, len(c.Layers))}
+	if c.Config != nil {
+		f.config = *c.Config
+	}
+	files := make([]*tarfs.FS, len(c.Layers))
+	for i, l := range c.Layers {
+		files[i], f.why[i] = f.openLayer(ctx, h, l)
+		if err := ctx.Err(); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+	}
+	f.FS = overlay.New(files)
+	return f, nil
+}
+
+func (f *flat) openLayer(ctx context.Context, h *handler, d oci.Descriptor) (*tarfs.FS, error) {
+	l, err := h.index.Open(ctx, h.store, f.name, d.Digest, d.MediaType)
+	if err != nil {
+		return nil, err
+	}
+	f.open = append(f.open, l)
+	files, ok := l.WithContext(ctx).(*tarfs.FS)
+	if !ok {
+		return nil, fmt.Errorf("%s is no layer of an image", l.Format)
+	}
+	return files, nil
+}
+
+// Close closes the layers.
+func (f *flat) Close() error {
+	var errs []error
+	for _, l := range f.open {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// problems says of each layer that cannot be looked into why.
+func (f *flat) problems() []string {
+	var all []string
+	for i, err := range f.why {
+		if err != nil {
+			s, _ := asStatus(err)
+			all = append(all, fmt.Sprintf("Layer %d (%s) cannot be looked into: %s", i, short(f.layers[i].Digest), s.what))
+		}
+	}
+	return all
+}
