@@ -3,97 +3,142 @@ package explore
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
 	"github.com/opencontainers/go-digest"
 
 	"vitrine/explore/archive"
+	"vitrine/storage"
 )
 
-// flight is a pass over a blob that makes its index, for all who wait for it.
+// flight is a pass over a blob that makes its index, for all who wait for it or follow it.
 type flight struct {
-	waiters int // guarded by Indexer.mu; whoever is the last to give up ends it
-	cancel  context.CancelFunc
-	urgent  atomic.Bool // somebody looks at an empty page meanwhile
+	users  int // guarded by Indexer.mu; whoever is the last to leave ends it
+	cancel context.CancelFunc
+	urgent atomic.Bool // somebody looks at an empty page meanwhile
+	tape   tape
 
 	done  chan struct{} // closed when the rest is there
 	index *archive.Index
 	err   error
+	final bool // err is about the bytes: another try ends in the same way
 }
 
-// build returns the index of a blob, making it or waiting for who does already.
+// build returns the index of a blob, making it or waiting for who does already. Where another's pass fails for a reason of its own, such as that its
+// repository has lost the blob meanwhile, it is tried again.
 func (x *Indexer) build(ctx context.Context, s source, urgent bool) (*archive.Index, error) {
-	f := x.join(ctx, s, urgent)
-	if urgent {
-		f.urgent.Store(true)
+	for {
+		f, mine := x.join(ctx, s, urgent)
+		err := f.wait(ctx)
+		x.leave(f, s, mine)
+		if err != nil {
+			return nil, err
+		}
+		if f.err == nil || f.final || mine {
+			return f.index, f.err
+		}
 	}
+}
+
+func (f *flight) wait(ctx context.Context) error {
 	select {
 	case <-f.done:
-		return f.index, f.err
+		return nil
 	case <-ctx.Done():
-		x.leave(f, s)
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 }
 
-// join returns the flight for a blob, starting it if there is none. It has the values of the first one's ctx, and ends when all have left.
-func (x *Indexer) join(ctx context.Context, s source, urgent bool) *flight {
+// join returns the flight for a blob, starting it if there is none: then it is the caller's, who lends it s and the values of ctx. It ends when all
+// have left. urgent says that somebody waits for it; it then counts among the passes that are bounded by slots, as those of Run are by its workers.
+func (x *Indexer) join(ctx context.Context, s source, urgent bool) (f *flight, mine bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	f := x.flights[s.d]
-	if f == nil {
+	if f = x.flights[s.d]; f == nil {
+		mine = true
 		f = &flight{done: make(chan struct{})}
 		ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
 		x.flights[s.d] = f
 		go x.fly(ctx, f, s, urgent)
 	}
-	f.waiters++
-	return f
+	f.users++
+	if urgent {
+		f.urgent.Store(true)
+	}
+	return f, mine
 }
 
-func (x *Indexer) leave(f *flight, s source) {
+// leave is called by everybody who has joined, when he waits no longer. What was borrowed goes with its owner: others try again, with their own.
+func (x *Indexer) leave(f *flight, s source, mine bool) {
 	x.mu.Lock()
-	defer x.mu.Unlock()
-	if f.waiters--; f.waiters == 0 {
+	f.users--
+	ends := f.users == 0 || mine && s.borrowed
+	if ends {
 		f.cancel()
-		x.land(f, s) // nobody joins what is being broken off
+		x.land(f, s.d) // nobody joins what is being broken off
+	}
+	x.mu.Unlock()
+	if mine && s.borrowed {
+		<-f.done
 	}
 }
 
 // land takes f out of the flights that can be joined. Called with mu held.
-func (x *Indexer) land(f *flight, s source) {
-	if x.flights[s.d] == f {
-		delete(x.flights, s.d)
+func (x *Indexer) land(f *flight, d digest.Digest) {
+	if x.flights[d] == f {
+		delete(x.flights, d)
 	}
 }
 
-// fly makes the index and puts it into the cache, before others are told: who asks from then on finds it there. inSlot says that it counts among
-// the passes that somebody waits for; those of Run are bounded already.
+// fly makes the index and puts it into the cache, before others are told: who asks from then on finds it there.
 func (x *Indexer) fly(ctx context.Context, f *flight, s source, inSlot bool) {
 	defer f.cancel()
 	slots := x.slots
 	if !inSlot {
 		slots = make(chan struct{}, 1)
 	}
-	select {
-	case slots <- struct{}{}:
+	leave, err := enter(ctx, slots)
+	if f.err = err; err == nil {
 		f.index, f.err = x.pass(ctx, f, s)
-		<-slots
-	case <-ctx.Done():
-		f.err = ctx.Err()
+		leave()
 	}
 	x.mu.Lock()
-	x.land(f, s)
+	x.land(f, s.d)
 	x.mu.Unlock()
 	close(f.done)
 }
 
+// enter waits for one of slots.
+func enter(ctx context.Context, slots chan struct{}) (leave func(), err error) {
+	select {
+	case slots <- struct{}{}:
+		return func() { <-slots }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// errPanic says that the reading of a blob has met a bug.
+var errPanic = errors.New("internal error")
+
 // pass reads the blob, once, and keeps the index. Between the look into the cache and the start of the flight the one before may have landed: then
-// there is nothing to do.
-func (x *Indexer) pass(ctx context.Context, f *flight, s source) (*archive.Index, error) {
-	blob, err := s.r.OpenBlob(ctx, s.repo, s.d)
+// there is nothing to do. A stranger's bytes that meet a bug cost an error, not the process.
+func (x *Indexer) pass(ctx context.Context, f *flight, s source) (index *archive.Index, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			x.o.Log.Error("panic while a blob was indexed", "digest", s.d, "panic", p, "stack", string(debug.Stack()))
+			index, err, f.final = nil, fmt.Errorf("%w: %s cannot be indexed", errPanic, s.d), true
+		}
+		if f.final {
+			x.verdicts.fail(s.d, err)
+		}
+	}()
+	blob, err := s.open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -101,16 +146,18 @@ func (x *Indexer) pass(ctx context.Context, f *flight, s source) (*archive.Index
 	if index := x.inMemory(ctx, s.d, blob.Size()); index != nil {
 		return index, nil
 	}
+	in := &patient{r: blob, f: f, since: time.Now()}
 	o := x.o.Archive
-	o.Hint, o.Index = s.hint, nil
-	index, err := archive.BuildIndex(ctx, &patient{r: blob, f: f, since: time.Now()}, &o)
+	o.Hint, o.Index, o.Tar.Visit = s.hint, nil, f.tape.add
+	index, err = archive.BuildIndex(ctx, in, &o)
 	if err == nil {
 		err = checkDigest(index, s.d)
 	}
 	if err != nil {
+		f.final = in.err == nil && ctx.Err() == nil
 		return nil, err
 	}
-	x.keep(ctx, index, s)
+	x.keep(context.WithoutCancel(ctx), index, s.d)
 	return index, nil
 }
 
@@ -132,14 +179,16 @@ func (x *Indexer) inMemory(ctx context.Context, d digest.Digest, size int64) *ar
 	return index
 }
 
-func (x *Indexer) keep(ctx context.Context, index *archive.Index, s source) {
+func (x *Indexer) keep(ctx context.Context, index *archive.Index, d digest.Digest) {
 	if x.o.Cache == nil {
 		return
 	}
 	write := func(w io.Writer) error { _, err := index.WriteTo(w); return err }
-	if err := x.o.Cache.Put(ctx, indexKey(s.d), write); err != nil {
-		x.o.Log.Warn("an index can't be kept and has to be made again", "digest", s.d, "error", err)
+	if err := x.o.Cache.Put(ctx, indexKey(d), write); err != nil {
+		x.o.Log.Warn("an index can't be kept and has to be made again", "digest", d, "error", err)
+		return
 	}
+	x.verdicts.setStale(d, false)
 }
 
 // Bounds of patience: how much is read between two rests, and how long one is.
@@ -151,10 +200,11 @@ const (
 // patient reads for a flight. As long as nobody waits for it, it rests after each piece for as long as that took: the work in the background takes
 // half of a processor and of the disk.
 type patient struct {
-	r     io.Reader
+	r     storage.Blob
 	f     *flight
 	since time.Time
 	n     int
+	err   error // why there is no more, unless that is the end
 }
 
 func (p *patient) Read(b []byte) (int, error) {
@@ -164,5 +214,8 @@ func (p *patient) Read(b []byte) (int, error) {
 	}
 	n, err := p.r.Read(b)
 	p.n += n
+	if err != nil && err != io.EOF {
+		p.err = err
+	}
 	return n, err
 }

@@ -152,9 +152,11 @@ func TestOpenOnce(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "cache", indexKey(d)), []byte("vindex, or what is left of it"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	x = NewIndexer(&IndexerOptions{Cache: s.Derived(1 << 20)})
 	if got := openLayer(t, x, r, d); got != "alpine" || r.bytes.Load() != 2*want {
 		t.Errorf("with a damaged index: %q, %d bytes read, want %d", got, r.bytes.Load()-want, want)
 	}
+	x = NewIndexer(&IndexerOptions{Cache: s.Derived(1 << 20)})
 	openLayer(t, x, r, d)
 	if got := r.bytes.Load(); got != 2*want {
 		t.Errorf("the index was not mended: %d bytes read", got-2*want)

@@ -8,25 +8,26 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	"vitrine/explore/archive"
+	"vitrine/storage"
 )
 
 // ErrTooLarge says that a file inside a layer is larger than what is opened as an archive there.
 var ErrTooLarge = errors.New("too large to be opened as an archive inside an archive")
 
-// DefaultMaxFile bounds the files that OpenFile opens, in bytes, where the options say nothing.
-const DefaultMaxFile = 1 << 30
-
 // OpenFile opens a file that lies inside a layer, or inside what OpenFile opened, as an archive: size bytes whose digest is d, as the layer's table has
-// it; "" if that is not known, and then nothing is kept. hint is its name. The index goes by d too, as those of blobs do. The errors are those of Open,
-// and ErrTooLarge. file must stay open as long as the Layer is used; whoever calls has seen to it that it may be read.
+// it; "" if that is not known, and then nothing is shared or kept. hint is its name. The index goes by d, as those of blobs do. The errors are those of
+// Open, and ErrTooLarge. Whoever calls has seen to it that the file may be read, and keeps it open, with the layer it is in, as long as the Layer is used:
+// that one is in no pool.
 func (x *Indexer) OpenFile(ctx context.Context, file io.ReaderAt, size int64, d digest.Digest, hint string) (*Layer, error) {
-	if size > DefaultMaxFile {
-		return nil, fmt.Errorf("%w: %d bytes, more than %d", ErrTooLarge, size, int64(DefaultMaxFile))
+	if size > x.o.MaxFile {
+		return nil, fmt.Errorf("%w: %d bytes, more than %d", ErrTooLarge, size, x.o.MaxFile)
 	}
-	a, err := archive.Open(ctx, file, size, hint, &x.o.Archive)
+	s := source{d: d, hint: plainHint(hint), borrowed: true, open: func(context.Context) (storage.Blob, error) {
+		return section{io.NewSectionReader(file, 0, size)}, nil
+	}}
+	o, err := x.open(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	return &Layer{Archive: a}, nil
+	return &Layer{Archive: o.Archive, x: x, o: o}, nil
 }

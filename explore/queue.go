@@ -7,7 +7,6 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	"vitrine/explore/archive"
 	"vitrine/storage"
 	"vitrine/storage/oci"
 )
@@ -78,7 +77,7 @@ func (x *Indexer) indexImage(ctx context.Context, r storage.Reader, q queued) {
 		if !l.Distributable() || ctx.Err() != nil {
 			continue
 		}
-		if err := x.indexLayer(ctx, source{r, q.repo, l.Digest, l.MediaType}); err != nil && ctx.Err() == nil {
+		if err := x.indexLayer(ctx, blobSource(r, q.repo, l.Digest, l.MediaType)); err != nil && ctx.Err() == nil {
 			x.o.Log.Debug("a layer has no index", "repository", q.repo, "digest", l.Digest, "error", err)
 		}
 	}
@@ -86,21 +85,33 @@ func (x *Indexer) indexImage(ctx context.Context, r storage.Reader, q queued) {
 
 // indexLayer makes the index of a blob that can have one and does not yet.
 func (x *Indexer) indexLayer(ctx context.Context, s source) error {
-	blob, err := s.r.OpenBlob(ctx, s.repo, s.d)
+	if err := x.verdicts.failed(s.d); err != nil {
+		return err
+	}
+	blob, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
-	f, err := detect(blob, s.hint)
-	size := blob.Size()
-	if err := errors.Join(err, blob.Close()); err != nil {
+	there, err := x.indexed(ctx, blob, s)
+	if err := errors.Join(err, blob.Close()); err != nil || there {
 		return err
-	}
-	if f == archive.Plain || f == archive.Zip || f == archive.Bzip2 {
-		return nil // read in a moment, or without an index
-	}
-	if _, stored := x.cached(ctx, s.d, size); stored != nil {
-		return stored.Close()
 	}
 	_, err = x.build(ctx, s, false)
 	return err
+}
+
+// indexed reports whether a blob needs no pass: its index is in the cache, or it has none.
+func (x *Indexer) indexed(ctx context.Context, blob storage.Blob, s source) (bool, error) {
+	f, err := detect(blob, blob.Size(), s.hint)
+	if err != nil || !f.HasIndex() {
+		return true, err
+	}
+	if _, ok := fileIndex(f, s.d, blob.Size()); ok {
+		return true, nil
+	}
+	_, stored := x.cached(ctx, s.d, blob.Size())
+	if stored == nil {
+		return false, nil
+	}
+	return true, stored.Close()
 }

@@ -45,6 +45,7 @@ func (o *Options) withDefaults() *Options {
 func BuildIndex(ctx context.Context, r io.Reader, o *Options) (*Index, error) {
 	o = o.withDefaults()
 	h := newHasher()
+	defer h.Sum()
 	in := &input{ctx: ctx, r: r, hash: h}
 	x := &Index{}
 	err := x.build(in, o)
@@ -96,6 +97,9 @@ var scanners = map[Format]func(r reader, name string, o *tarfs.Options) (*tarfs.
 	Plain: scanFile,
 }
 
+// HasIndex reports whether blobs that [Detect] finds to be f are opened by an index. The others have none, or cannot be opened.
+func (f Format) HasIndex() bool { return f == Gzip || f == RPM || scanners[f] != nil }
+
 func (x *Index) name(o *Options) string { return fileName(o.Hint, x.Format == Gzip) }
 
 // peek returns the bytes that decide, fewer where there are no more.
@@ -111,15 +115,10 @@ func peek(r reader) ([]byte, error) {
 func (x *Index) buildGzip(r io.Reader, o *Options) error {
 	b := zran.NewBuilder(r, &zran.Options{Span: o.Span, MaxSize: o.MaxSize})
 	p := newPieces()
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		_, err := b.WriteTo(p)
-		p.finish(err)
-	}()
+	stop := p.feed(func() error { _, err := b.WriteTo(p); return err })
+	defer stop()
 	err := x.scanGzip(p, o)
-	close(p.done)
-	<-stopped
+	stop()
 	if err != nil {
 		return err
 	}

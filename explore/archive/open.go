@@ -40,7 +40,7 @@ func Open(ctx context.Context, r io.ReaderAt, size int64, hint string, o *Option
 		return openZip(r, size)
 	case f == Bzip2:
 		return openBzip2(ctx, r, size, o)
-	case f != RPM && f != Gzip && scanners[f] == nil:
+	case !f.HasIndex():
 		return nil, unsupported(r, size, f)
 	}
 	x := o.Index
@@ -77,6 +77,14 @@ func (a *Archive) WithContext(ctx context.Context) fs.FS {
 		return a.fsys
 	}
 	return tarfs.New(a.plain.WithContext(ctx), a.Index.table)
+}
+
+// CachedBytes returns how much memory decompressed data takes at the moment, of what was read and may be read again.
+func (a *Archive) CachedBytes() int64 {
+	if a.plain == nil {
+		return 0
+	}
+	return a.plain.CachedBytes()
 }
 
 func unsupported(r io.ReaderAt, size int64, f Format) error {

@@ -3,8 +3,12 @@ package archive
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
+	"fmt"
 	"hash"
 	"io"
+	"runtime/debug"
+	"sync"
 )
 
 // pieceSize is what goes from one goroutine to the next: it stays in the second-level cache on the way.
@@ -90,6 +94,31 @@ func (p *pieces) finish(err error) {
 	close(p.full)
 }
 
+// feed runs write, which writes to p, on a goroutine of its own. stop ends it and waits for that; if write panics, stop does: nobody could recover on
+// that goroutine.
+func (p *pieces) feed(write func() error) (stop func()) {
+	var thrown any
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		err := errors.New("panic")
+		defer func() {
+			if v := recover(); v != nil {
+				thrown = fmt.Sprintf("%v\n%s", v, debug.Stack())
+			}
+			p.finish(err)
+		}()
+		err = write()
+	}()
+	return sync.OnceFunc(func() {
+		close(p.done)
+		<-stopped
+		if thrown != nil {
+			panic(thrown)
+		}
+	})
+}
+
 // NextPiece implements [tarfs.PieceReader].
 func (p *pieces) NextPiece() ([]byte, error) {
 	if err := p.fill(); err != nil {
@@ -140,10 +169,11 @@ type hasher struct {
 	*pieces
 	sum    hash.Hash
 	hashed chan struct{}
+	end    sync.Once
 }
 
 func newHasher() *hasher {
-	h := &hasher{newPieces(), sha256.New(), make(chan struct{})}
+	h := &hasher{pieces: newPieces(), sum: sha256.New(), hashed: make(chan struct{})}
 	go func() {
 		defer close(h.hashed)
 		for {
@@ -159,8 +189,10 @@ func newHasher() *hasher {
 
 // Sum ends the hashing and returns the digest of what was written.
 func (h *hasher) Sum() (sum [32]byte) {
-	h.finish(nil)
-	<-h.hashed
+	h.end.Do(func() {
+		h.finish(nil)
+		<-h.hashed
+	})
 	h.sum.Sum(sum[:0])
 	return sum
 }

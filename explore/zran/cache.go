@@ -43,6 +43,12 @@ func (c *cache) init(limit int64) {
 	c.order.Init()
 }
 
+func (c *cache) bytes() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.size
+}
+
 // holding returns a recently used span that has offset off, or nil. The caller lets go of it.
 func (c *cache) holding(off int64) *decoded {
 	c.mu.Lock()

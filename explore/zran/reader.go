@@ -47,6 +47,9 @@ func (r *Reader) WithContext(ctx context.Context) *Reader { return &Reader{r.sha
 // Size returns how many bytes there are.
 func (r *Reader) Size() int64 { return r.x.Size() }
 
+// CachedBytes returns how much memory the decoded spans take at the moment.
+func (r *Reader) CachedBytes() int64 { return r.cache.bytes() }
+
 // ReadAt implements [io.ReaderAt]. Errors are a [CorruptError], one that wraps [ErrIndex], or one of the source.
 func (r *Reader) ReadAt(p []byte, off int64) (n int, err error) {
 	if off < 0 {
