@@ -1,0 +1,129 @@
+package inspect
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+)
+
+const (
+	blockSize = 64 << 10
+	maxBlocks = 32 // that are kept
+
+	maxFetch = 64 << 20  // bytes that a decoder may make r decode
+	maxServe = 256 << 20 // bytes that it may be given, some of them again and again
+)
+
+// file is what a decoder reads: an io.ReaderAt that turns many small reads into few of a block each, and fails when there were too many. It is
+// for one goroutine.
+type file struct {
+	name string
+	size int64
+
+	ctx     context.Context
+	r       io.ReaderAt
+	blocks  map[int64][]byte
+	order   []int64 // of blocks, the oldest first
+	fetched int64
+	served  int64
+}
+
+func newFile(ctx context.Context, name string, r io.ReaderAt, size int64) *file {
+	return &file{name: name, size: size, ctx: ctx, r: r, blocks: map[int64][]byte{}}
+}
+
+// ReadAt implements [io.ReaderAt].
+func (f *file) ReadAt(p []byte, off int64) (n int, err error) {
+	if off < 0 || off > f.size {
+		return 0, io.EOF
+	}
+	if int64(len(p)) > f.size-off {
+		p, err = p[:f.size-off], io.EOF
+	}
+	if f.served += int64(len(p)); f.served > maxServe {
+		return 0, ErrLimit
+	}
+	if len(p) > blockSize {
+		n, readErr := f.fetch(p, off)
+		if readErr != nil {
+			return n, readErr
+		}
+		return n, err
+	}
+	for n < len(p) {
+		b, readErr := f.block((off + int64(n)) / blockSize)
+		if readErr != nil {
+			return n, readErr
+		}
+		n += copy(p[n:], b[(off+int64(n))%blockSize:])
+	}
+	return n, err
+}
+
+// block returns the block of this number, which is within the file.
+func (f *file) block(i int64) ([]byte, error) {
+	if b := f.blocks[i]; b != nil {
+		return b, nil
+	}
+	b := make([]byte, min(blockSize, f.size-i*blockSize))
+	if _, err := f.fetch(b, i*blockSize); err != nil {
+		return nil, err
+	}
+	if len(f.order) == maxBlocks {
+		delete(f.blocks, f.order[0])
+		f.order = f.order[1:]
+	}
+	f.blocks[i], f.order = b, append(f.order, i)
+	return b, nil
+}
+
+// fetch fills p from r.
+func (f *file) fetch(p []byte, off int64) (int, error) {
+	if err := f.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if f.fetched += int64(len(p)); f.fetched > maxFetch {
+		return 0, ErrLimit
+	}
+	n, err := f.r.ReadAt(p, off)
+	switch {
+	case n == len(p):
+		return n, nil
+	case err == io.EOF:
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// bytes reads n bytes at off. That there are fewer is [ErrFormat], which it finds out before it makes room for them.
+func (f *file) bytes(off, n int64) ([]byte, error) {
+	switch {
+	case off < 0 || n < 0 || off > f.size || n > f.size-off:
+		return nil, fmt.Errorf("%w: %d bytes at offset %d of %d", ErrFormat, n, off, f.size)
+	case n > maxFetch:
+		return nil, fmt.Errorf("%w: %d bytes at offset %d", ErrLimit, n, off)
+	}
+	return readAt(f, off, n)
+}
+
+// all reads the whole file, if that is not more than max bytes.
+func (f *file) all(max int64) ([]byte, error) {
+	if f.size > max {
+		return nil, fmt.Errorf("%w: %d bytes, of which %d may be", ErrLimit, f.size, max)
+	}
+	return f.bytes(0, f.size)
+}
+
+// cstring reads what is between off and the next NUL, up to max bytes and to the end of the file.
+func (f *file) cstring(off int64, max int) (string, error) {
+	if off < 0 || off >= f.size {
+		return "", fmt.Errorf("%w: a name at offset %d of %d", ErrFormat, off, f.size)
+	}
+	b, err := f.bytes(off, min(int64(max), f.size-off))
+	if err != nil {
+		return "", err
+	}
+	s, _, _ := bytes.Cut(b, []byte{0})
+	return string(s), nil
+}

@@ -1,0 +1,41 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+var (
+	// ErrFormat says that a file is damaged: it is not what its first bytes promise.
+	ErrFormat = errors.New("damaged file")
+	// ErrLimit says that a decoder would have to read more of a file than it may.
+	ErrLimit = errors.New("too much to read")
+)
+
+// decoder makes a Doc of a file. What it found before an error may be returned beside the error.
+type decoder func(f *file) (*Doc, error)
+
+// decoders are those of all kinds that have one.
+var decoders = map[Kind]decoder{}
+
+// Inspect decodes the size bytes of r, of which name is a path or a media type that settles what the bytes leave open. The Doc is nil for
+// kinds that are shown as text or bytes only. With an error there may be a Doc of what could be read. The errors wrap [ErrFormat],
+// [ErrLimit], ctx's, or those of r. It reads up to 64 MiB, mostly far less, in blocks.
+func Inspect(ctx context.Context, name string, r io.ReaderAt, size int64) (*Doc, error) {
+	f := newFile(ctx, name, r, size)
+	head, err := f.bytes(0, min(size, HeadSize))
+	if err != nil {
+		return nil, err
+	}
+	decode := decoders[Detect(name, head)]
+	if decode == nil {
+		return nil, nil
+	}
+	d, err := decode(f)
+	if err != nil {
+		err = fmt.Errorf("inspect: %w", err)
+	}
+	return d, err
+}
