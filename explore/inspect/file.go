@@ -96,11 +96,11 @@ func (f *file) fetch(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// bytes reads n bytes at off. That there are fewer is [ErrFormat], which it finds out before it makes room for them.
+// bytes reads n bytes at off. That there are fewer is [ErrSyntax], which it finds out before it makes room for them.
 func (f *file) bytes(off, n int64) ([]byte, error) {
 	switch {
 	case off < 0 || n < 0 || off > f.size || n > f.size-off:
-		return nil, fmt.Errorf("%w: %d bytes at offset %d of %d", ErrFormat, n, off, f.size)
+		return nil, fmt.Errorf("%w: %d bytes at offset %d of %d", ErrSyntax, n, off, f.size)
 	case n > maxFetch:
 		return nil, fmt.Errorf("%w: %d bytes at offset %d", ErrLimit, n, off)
 	}
@@ -118,7 +118,7 @@ func (f *file) all(max int64) ([]byte, error) {
 // cstring reads what is between off and the next NUL, up to max bytes and to the end of the file.
 func (f *file) cstring(off int64, max int) (string, error) {
 	if off < 0 || off >= f.size {
-		return "", fmt.Errorf("%w: a name at offset %d of %d", ErrFormat, off, f.size)
+		return "", fmt.Errorf("%w: a name at offset %d of %d", ErrSyntax, off, f.size)
 	}
 	b, err := f.bytes(off, min(int64(max), f.size-off))
 	if err != nil {

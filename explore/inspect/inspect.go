@@ -2,16 +2,8 @@ package inspect
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-)
-
-var (
-	// ErrFormat says that a file is damaged: it is not what its first bytes promise.
-	ErrFormat = errors.New("damaged file")
-	// ErrLimit says that a decoder would have to read more of a file than it may.
-	ErrLimit = errors.New("too much to read")
 )
 
 // decoder makes a Doc of a file. What it found before an error may be returned beside the error.
@@ -21,7 +13,7 @@ type decoder func(f *file) (*Doc, error)
 var decoders = map[Kind]decoder{}
 
 // Inspect decodes the size bytes of r, of which name is a path or a media type that settles what the bytes leave open. The Doc is nil for
-// kinds that are shown as text or bytes only. With an error there may be a Doc of what could be read. The errors wrap [ErrFormat],
+// kinds that are shown as text or bytes only. With an error there may be a Doc of what could be read. The errors wrap [ErrSyntax],
 // [ErrLimit], ctx's, or those of r. It reads up to 64 MiB, mostly far less, in blocks.
 func Inspect(ctx context.Context, name string, r io.ReaderAt, size int64) (*Doc, error) {
 	f := newFile(ctx, name, r, size)
