@@ -86,6 +86,32 @@ func FindBlob(ctx context.Context, s Reader, d digest.Digest) (oci.Name, error) 
 	return "", fmt.Errorf("%w: %s in any repository", ErrBlobUnknown, d)
 }
 
+// DatedTags yields the tags of repo in byte order, with what they point at and since when. It yields one ErrUnsupported where s cannot tell
+// without asking for each.
+func DatedTags(ctx context.Context, s Reader, repo oci.Name) iter.Seq2[DatedTag, error] {
+	if d, ok := s.(TagDater); ok {
+		return d.DatedTags(ctx, repo)
+	}
+	return unsupported[DatedTag]("dates of tags")
+}
+
+// Manifests yields what ManifestStore.Manifests does, and one ErrUnsupported where s is no store that has it.
+func Manifests(ctx context.Context, s Reader, repo oci.Name) iter.Seq2[oci.Descriptor, error] {
+	if m, ok := s.(interface {
+		Manifests(context.Context, oci.Name) iter.Seq2[oci.Descriptor, error]
+	}); ok {
+		return m.Manifests(ctx, repo)
+	}
+	return unsupported[oci.Descriptor]("a list of manifests")
+}
+
+func unsupported[T any](what string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		yield(zero, fmt.Errorf("%w: %s", ErrUnsupported, what))
+	}
+}
+
 func blobRepositories(ctx context.Context, s Reader, d digest.Digest) iter.Seq2[oci.Name, error] {
 	if f, ok := s.(BlobFinder); ok {
 		return f.BlobRepositories(ctx, d)

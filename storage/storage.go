@@ -158,6 +158,20 @@ type BlobFinder interface {
 	BlobRepositories(ctx context.Context, d digest.Digest) iter.Seq2[oci.Name, error]
 }
 
+// TagDater is an optional ability of a Reader: to tell of all tags of a repository at once what they point at, and since when.
+// DatedTags asserts it.
+type TagDater interface {
+	// DatedTags yields what Tags does, from the first tag on, each with its target.
+	DatedTags(ctx context.Context, repo oci.Name) iter.Seq2[DatedTag, error]
+}
+
+// DatedTag is a tag with what it points at.
+type DatedTag struct {
+	Tag    oci.Tag
+	Digest digest.Digest
+	Time   time.Time // since when it points there: setting it to where it was changes nothing
+}
+
 // Asker is an optional ability of a Store: to say, before there is anything to write, whether whoever asks may push.
 // AskPush asserts it.
 type Asker interface {

@@ -166,6 +166,14 @@ func (g *guard) Tags(ctx context.Context, repo oci.Name, after oci.Tag) iter.Seq
 	return g.store.Tags(ctx, repo, after)
 }
 
+// DatedTags implements storage.TagDater as far as the store does.
+func (g *guard) DatedTags(ctx context.Context, repo oci.Name) iter.Seq2[storage.DatedTag, error] {
+	if err := g.ask(ctx, Pull, repo); err != nil {
+		return refuse[storage.DatedTag](err)
+	}
+	return storage.DatedTags(ctx, g.store, repo)
+}
+
 func (g *guard) Referrers(ctx context.Context, repo oci.Name, d digest.Digest) iter.Seq2[oci.Descriptor, error] {
 	if err := g.ask(ctx, Pull, repo); err != nil {
 		return refuse[oci.Descriptor](err)

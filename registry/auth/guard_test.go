@@ -89,6 +89,9 @@ func TestGuardAsks(t *testing.T) {
 			return err
 		}},
 		{"Tags", Pull, func(ctx context.Context, s storage.Store, r oci.Name) error { return firstErr(s.Tags(ctx, r, "")) }},
+		{"DatedTags", Pull, func(ctx context.Context, s storage.Store, r oci.Name) error {
+			return firstErr(storage.DatedTags(ctx, s, r))
+		}},
 		{"Referrers", Pull, func(ctx context.Context, s storage.Store, r oci.Name) error {
 			return firstErr(s.Referrers(ctx, r, m.Digest))
 		}},

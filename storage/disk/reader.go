@@ -68,6 +68,11 @@ func (r *Reader) Tags(ctx context.Context, name oci.Name, after oci.Tag) iter.Se
 	return r.s.Tags(ctx, name, after)
 }
 
+// DatedTags implements storage.TagDater.
+func (r *Reader) DatedTags(ctx context.Context, name oci.Name) iter.Seq2[storage.DatedTag, error] {
+	return r.s.DatedTags(ctx, name)
+}
+
 // Referrers implements storage.ManifestReader.
 func (r *Reader) Referrers(ctx context.Context, name oci.Name, d digest.Digest) iter.Seq2[oci.Descriptor, error] {
 	return r.s.Referrers(ctx, name, d)

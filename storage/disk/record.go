@@ -199,5 +199,6 @@ func (s *Store) idle(before time.Time) []*session {
 var _ interface {
 	storage.Store
 	storage.BlobFinder
+	storage.TagDater
 	storage.UploadExpirer
 } = (*Store)(nil)

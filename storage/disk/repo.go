@@ -165,7 +165,7 @@ func (s *Store) Repositories(ctx context.Context, after oci.Name) iter.Seq2[oci.
 			yield("", err)
 			return
 		}
-		pages(after, yield, func(after oci.Name, buf []oci.Name) ([]oci.Name, error) {
+		pages(after, itself, yield, func(after oci.Name, buf []oci.Name) ([]oci.Name, error) {
 			s.names.mu.RLock()
 			defer s.names.mu.RUnlock()
 			return append(buf, page(s.names.sorted, after)...), ctx.Err()
@@ -173,13 +173,14 @@ func (s *Store) Repositories(ctx context.Context, after oci.Name) iter.Seq2[oci.
 	}
 }
 
-// pages yields what next returns, asking it again with the last one until it returns nothing.
-func pages[T ~string](after T, yield func(T, error) bool, next func(after T, buf []T) ([]T, error)) {
-	var buf [chunk]T
+// pages yields what next appends to buf, asking it again with the name of the last one until it returns less than a chunk.
+func pages[T any, N ~string](after N, name func(T) N, yield func(T, error) bool, next func(after N, buf []T) ([]T, error)) {
+	var buf []T
 	for {
 		got, err := next(after, buf[:0])
 		if err != nil {
-			yield("", err)
+			var zero T
+			yield(zero, err)
 			return
 		}
 		for _, v := range got {
@@ -187,12 +188,15 @@ func pages[T ~string](after T, yield func(T, error) bool, next func(after T, buf
 				return
 			}
 		}
-		if len(got) == 0 {
+		if len(got) < chunk {
 			return
 		}
-		after = got[len(got)-1]
+		after, buf = name(got[len(got)-1]), got
 	}
 }
+
+// itself is the name of what is a name.
+func itself[N ~string](n N) N { return n }
 
 // page returns the first of the sorted names that are greater than after.
 func page[T ~string](sorted []T, after T) []T {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -20,17 +22,26 @@ const tags = "_tags"
 
 // tagIndex is a repository's tags in memory: what each points at, and their order.
 type tagIndex struct {
-	at     map[oci.Tag]digest.Digest
+	at     map[oci.Tag]tagTarget
 	sorted []oci.Tag
 }
 
+// tagTarget is what a tag points at.
+type tagTarget struct {
+	digest.Digest
+	since int64 // in nanoseconds of Unix time: the time of the record
+}
+
 func (x *tagIndex) set(tag oci.Tag, d digest.Digest) {
-	if _, ok := x.at[tag]; !ok {
+	at, ok := x.at[tag]
+	if !ok {
 		tag = oci.Tag(strings.Clone(string(tag)))
 		i, _ := slices.BinarySearch(x.sorted, tag)
 		x.sorted = slices.Insert(x.sorted, i, tag)
 	}
-	x.at[tag] = digest.Digest(strings.Clone(string(d)))
+	if at.Digest != d { // else the record has stayed as it was
+		x.at[tag] = tagTarget{digest.Digest(strings.Clone(string(d))), time.Now().UnixNano()}
+	}
 }
 
 func (x *tagIndex) remove(tag oci.Tag) {
@@ -45,7 +56,7 @@ func (s *Store) tagsOf(r *repo) (*tagIndex, error) {
 	if r.tags != nil {
 		return r.tags, nil
 	}
-	x := &tagIndex{at: map[oci.Tag]digest.Digest{}}
+	x := &tagIndex{at: map[oci.Tag]tagTarget{}}
 	dir := r.dir(tags)
 	names, err := s.tree.names(dir)
 	if err != nil {
@@ -58,14 +69,9 @@ func (s *Store) tagsOf(r *repo) (*tagIndex, error) {
 		}
 		defer sub.Close()
 		for _, name := range names {
-			target, err := sub.Readlink(name)
-			if errors.Is(err, syscall.EINVAL) { // something else than a link
-				target, err = "", nil
-			}
-			if err != nil {
+			if err := s.loadTag(x, r, sub, name); err != nil {
 				return nil, err
 			}
-			s.loadTag(x, r, name, target)
 		}
 	}
 	slices.Sort(x.sorted)
@@ -73,16 +79,25 @@ func (s *Store) tagsOf(r *repo) (*tagIndex, error) {
 	return x, nil
 }
 
-// loadTag enters one link of a tags directory; the sorting is left to the end.
-func (s *Store) loadTag(x *tagIndex, r *repo, name, target string) {
+// loadTag enters one link of the tags directory sub; the sorting is left to the end.
+func (s *Store) loadTag(x *tagIndex, r *repo, sub *os.Root, name string) error {
+	target, err := sub.Readlink(name)
+	if err != nil && !errors.Is(err, syscall.EINVAL) { // EINVAL: something else than a link
+		return err
+	}
 	tag, err := oci.ParseTag(name)
 	d, err2 := oci.ParseDigest(target)
 	if err != nil || err2 != nil {
 		s.log.Error("not a tag", "repository", r.name, "name", name, "record", target)
-		return
+		return nil
 	}
-	x.at[tag] = d
+	fi, err := sub.Lstat(name)
+	if err != nil {
+		return err
+	}
+	x.at[tag] = tagTarget{d, fi.ModTime().UnixNano()}
 	x.sorted = append(x.sorted, tag)
+	return nil
 }
 
 // readTags calls f with r's tags and the lock held for reading.
@@ -125,7 +140,7 @@ func (s *Store) ResolveTag(ctx context.Context, name oci.Name, tag oci.Tag) (oci
 
 // lookUp returns what tag points at, and the link of that manifest, as they are at one moment.
 func (s *Store) lookUp(r *repo, tag oci.Tag) (d digest.Digest, l *link, err error) {
-	if err := s.readTags(r, func(x *tagIndex) { d = x.at[tag] }); err != nil || d == "" {
+	if err := s.readTags(r, func(x *tagIndex) { d = x.at[tag].Digest }); err != nil || d == "" {
 		return "", nil, err
 	}
 	if l, err := s.getLink(r, manifests, d); l != nil || err != nil {
@@ -133,7 +148,7 @@ func (s *Store) lookUp(r *repo, tag oci.Tag) (d digest.Digest, l *link, err erro
 	}
 	var inner error
 	err = s.readTags(r, func(x *tagIndex) { // it was deleted between the two looks, with the tag; or the disk is damaged
-		if d = x.at[tag]; d != "" {
+		if d = x.at[tag].Digest; d != "" {
 			l, inner = s.readLink(r, manifests, d)
 		}
 	})
@@ -148,11 +163,37 @@ func (s *Store) Tags(ctx context.Context, name oci.Name, after oci.Tag) iter.Seq
 			yield("", err)
 			return
 		}
-		pages(after, yield, func(after oci.Tag, buf []oci.Tag) ([]oci.Tag, error) {
+		pages(after, itself, yield, func(after oci.Tag, buf []oci.Tag) ([]oci.Tag, error) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
 			err := s.readTags(r, func(x *tagIndex) { buf = append(buf, page(x.sorted, after)...) })
+			return buf, err
+		})
+	}
+}
+
+// DatedTags implements storage.TagDater.
+func (s *Store) DatedTags(ctx context.Context, name oci.Name) iter.Seq2[storage.DatedTag, error] {
+	return func(yield func(storage.DatedTag, error) bool) {
+		r, err := s.checkExists(name)
+		if err != nil {
+			yield(storage.DatedTag{}, err)
+			return
+		}
+		name := func(t storage.DatedTag) oci.Tag { return t.Tag }
+		pages("", name, yield, func(after oci.Tag, buf []storage.DatedTag) ([]storage.DatedTag, error) {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			err := s.readTags(r, func(x *tagIndex) {
+				some := page(x.sorted, after)
+				buf = slices.Grow(buf, len(some))
+				for _, tag := range some {
+					at := x.at[tag]
+					buf = append(buf, storage.DatedTag{Tag: tag, Digest: at.Digest, Time: time.Unix(0, at.since)})
+				}
+			})
 			return buf, err
 		})
 	}
@@ -184,7 +225,7 @@ func (s *Store) setTag(r *repo, tag oci.Tag, d digest.Digest, when storage.Match
 	if err != nil {
 		return err
 	}
-	if !when.Holds(x.at[tag]) {
+	if !when.Holds(x.at[tag].Digest) {
 		return fmt.Errorf("%w: %s in %s", storage.ErrTagMatch, tag, r.name)
 	}
 	l, err := s.readLink(r, manifests, d)
@@ -231,7 +272,7 @@ func (s *Store) DeleteTag(ctx context.Context, name oci.Name, tag oci.Tag) error
 	if err != nil {
 		return err
 	}
-	if x.at[tag] == "" {
+	if x.at[tag].Digest == "" {
 		return fmt.Errorf("%w: no tag %s in %s", storage.ErrManifestUnknown, tag, name)
 	}
 	return s.removeTags(r, x, tag)
@@ -245,7 +286,7 @@ func (s *Store) untag(r *repo, d digest.Digest) error {
 	}
 	var gone []oci.Tag
 	for tag, at := range x.at {
-		if at == d {
+		if at.Digest == d {
 			gone = append(gone, tag)
 		}
 	}

@@ -57,7 +57,7 @@ func (s *Store) DeleteManifest(ctx context.Context, repo oci.Name, d digest.Dige
 		return err
 	}
 	delete(r.manifests, d)
-	maps.DeleteFunc(r.tags, func(_ oci.Tag, at digest.Digest) bool { return at == d })
+	maps.DeleteFunc(r.tags, func(_ oci.Tag, at target) bool { return at.digest == d })
 	s.tidy(repo)
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -20,7 +21,7 @@ import (
 	"vitrine/storage/oci"
 )
 
-// Store keeps everything in maps. It is a storage.Store, BlobFinder and UploadExpirer.
+// Store keeps everything in maps. It is a storage.Store, BlobFinder, TagDater and UploadExpirer.
 type Store struct {
 	mu      sync.RWMutex
 	repos   map[oci.Name]*repository // those that exist: none of them is empty
@@ -32,7 +33,13 @@ type Store struct {
 type repository struct {
 	blobs     int
 	manifests map[digest.Digest]storage.Manifest
-	tags      map[oci.Tag]digest.Digest // each points at one of manifests
+	tags      map[oci.Tag]target // each points at one of manifests
+}
+
+// target is what a tag points at.
+type target struct {
+	digest digest.Digest
+	since  time.Time
 }
 
 // New returns an empty store.
@@ -66,7 +73,7 @@ func (s *Store) repository(name oci.Name) (*repository, error) {
 func (s *Store) ensure(name oci.Name) *repository {
 	r, ok := s.repos[name]
 	if !ok {
-		r = &repository{manifests: make(map[digest.Digest]storage.Manifest), tags: make(map[oci.Tag]digest.Digest)}
+		r = &repository{manifests: make(map[digest.Digest]storage.Manifest), tags: make(map[oci.Tag]target)}
 		s.repos[name] = r
 	}
 	return r

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -22,11 +23,11 @@ func (s *Store) ResolveTag(ctx context.Context, repo oci.Name, tag oci.Tag) (oci
 	if err != nil {
 		return oci.Descriptor{}, err
 	}
-	d, ok := r.tags[tag]
+	at, ok := r.tags[tag]
 	if !ok {
 		return oci.Descriptor{}, unknownTag(repo, tag)
 	}
-	return brief(r.manifests[d]), nil
+	return brief(r.manifests[at.digest]), nil
 }
 
 // Tags implements storage.ManifestReader.
@@ -39,6 +40,23 @@ func (s *Store) Tags(ctx context.Context, repo oci.Name, after oci.Tag) iter.Seq
 			return nil, err
 		}
 		return keysAfter(r.tags, after), nil
+	})
+}
+
+// DatedTags implements storage.TagDater.
+func (s *Store) DatedTags(ctx context.Context, repo oci.Name) iter.Seq2[storage.DatedTag, error] {
+	return sequence(ctx, func() ([]storage.DatedTag, error) {
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		r, err := s.repository(repo)
+		if err != nil {
+			return nil, err
+		}
+		var all []storage.DatedTag
+		for _, tag := range keysAfter(r.tags, "") {
+			all = append(all, storage.DatedTag{Tag: tag, Digest: r.tags[tag].digest, Time: r.tags[tag].since})
+		}
+		return all, nil
 	})
 }
 
@@ -56,10 +74,13 @@ func (s *Store) SetTag(ctx context.Context, repo oci.Name, tag oci.Tag, d digest
 	if _, err := r.manifest(repo, d); err != nil {
 		return err
 	}
-	if at := r.tags[tag]; !when.Holds(at) {
+	at := r.tags[tag].digest
+	if !when.Holds(at) {
 		return fmt.Errorf("%w: %s in %s is at %.80q", storage.ErrTagMatch, tag, repo, at)
 	}
-	r.tags[tag] = d
+	if at != d {
+		r.tags[tag] = target{d, time.Now()}
+	}
 	return nil
 }
 

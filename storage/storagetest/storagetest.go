@@ -19,7 +19,7 @@ import (
 )
 
 // Run tests a kind of store. open returns a fresh, empty one, and cleans up by t.Cleanup. The optional abilities
-// storage.BlobFinder and storage.UploadExpirer are tested where the store has them.
+// storage.BlobFinder, storage.TagDater and storage.UploadExpirer are tested where the store has them.
 func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 	for _, group := range []struct {
 		name  string
@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		{"Upload", uploadTests},
 		{"Manifest", manifestTests},
 		{"Tag", tagTests},
+		{"DatedTags", datedTests},
 		{"Referrers", referrersTests},
 		{"Repositories", repositoriesTests},
 		{"Context", contextTests},

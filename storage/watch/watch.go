@@ -4,6 +4,7 @@ package watch
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -45,8 +46,8 @@ type Event struct {
 // once may come at once and in any order, so the store is what counts, not the last event. The context has the values of
 // the call's and never ends: that the client is gone does not undo the change.
 //
-// The result has the optional abilities of s, storage.BlobFinder and storage.UploadExpirer, and no others. Open blobs are
-// those of s.
+// The result has the optional abilities of s, storage.BlobFinder, storage.TagDater and storage.UploadExpirer, and no others. Open
+// blobs are those of s.
 func New(s storage.Store, fns ...func(context.Context, Event)) storage.Store {
 	if len(fns) == 0 {
 		return s
@@ -79,6 +80,11 @@ func New(s storage.Store, fns ...func(context.Context, Event)) storage.Store {
 type store struct {
 	storage.Store
 	fns []func(context.Context, Event)
+}
+
+// DatedTags implements storage.TagDater as far as the store does.
+func (w *store) DatedTags(ctx context.Context, repo oci.Name) iter.Seq2[storage.DatedTag, error] {
+	return storage.DatedTags(ctx, w.Store, repo)
 }
 
 // report tells of e unless err says that nothing has changed. It returns err.
