@@ -42,6 +42,8 @@ func New(store storage.Reader, o *Options) http.Handler {
 	h.pages = map[string]func(http.ResponseWriter, *request) error{
 		"":       h.front,
 		"static": h.static,
+		"size":   h.size,
+		"sizes":  h.sizes,
 	}
 	return h
 }
@@ -53,6 +55,8 @@ type handler struct {
 	index *Indexer
 	log   *slog.Logger
 	pages map[string]func(http.ResponseWriter, *request) error
+
+	usages usages
 }
 
 // csp lets a page load our style sheet and our pictures, and nothing else: no script runs, whatever a stranger's name or label says.

@@ -31,7 +31,7 @@ func iec(n int64) string {
 }
 
 // exact writes a number with separators: "1,234,567 bytes".
-func exact(n int64) string { return group(n) + " bytes" }
+func exact(n int64) string { return group(n) + " byte" + plural(int(n)) }
 
 // group writes a number with a comma after each three digits.
 func group(n int64) string {

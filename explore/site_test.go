@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -157,13 +158,16 @@ func (s *site) image(repo string, config map[string]any, layers []string, tags .
 
 var update = flag.Bool("update", false, "write the golden pages anew")
 
-// ages are what changes from day to day.
-var ages = regexp.MustCompile(`title="[^"]* ago"`)
+// What changes without the page: ages from day to day, and the versions of our own files.
+var (
+	ages     = regexp.MustCompile(`title="[^"]* ago"`)
+	versions = regexp.MustCompile(`\?v=[0-9a-f]{12}`)
+)
 
 // golden compares a page with testdata/golden/NAME.html, whose first line is the status.
 func golden(t *testing.T, name string, w *httptest.ResponseRecorder) {
 	t.Helper()
-	got := http.StatusText(w.Code) + "\n" + ages.ReplaceAllString(w.Body.String(), `title="some time ago"`)
+	got := strconv.Itoa(w.Code) + " " + http.StatusText(w.Code) + "\n" + versions.ReplaceAllString(ages.ReplaceAllString(w.Body.String(), `title="some time ago"`), "")
 	file := filepath.Join("testdata", "golden", name+".html")
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
