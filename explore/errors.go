@@ -38,6 +38,7 @@ var statuses = []struct {
 	{storage.ErrUnsupported, http.StatusNotImplemented, ""},
 	{tarfs.ErrLimit, http.StatusUnprocessableEntity, "It can still be pulled."},
 	{zran.ErrTooLarge, http.StatusUnprocessableEntity, "It can still be pulled."},
+	{ErrTooLarge, http.StatusUnprocessableEntity, "The file itself can be looked at as bytes."},
 	{archive.ErrFormat, http.StatusUnprocessableEntity, "The blob itself can be looked at as bytes."},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, "Try again: what was read so far is not lost."},
 }

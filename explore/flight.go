@@ -62,15 +62,28 @@ func (x *Indexer) join(ctx context.Context, s source, urgent bool) (f *flight, m
 	if f = x.flights[s.d]; f == nil {
 		mine = true
 		f = &flight{done: make(chan struct{})}
-		ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
-		x.flights[s.d] = f
-		go x.fly(ctx, f, s, urgent)
+		x.start(ctx, f, s, urgent)
 	}
 	f.users++
 	if urgent {
 		f.urgent.Store(true)
 	}
 	return f, mine
+}
+
+var errClosed = errors.New("the indexer is closed")
+
+// start is called with mu held.
+func (x *Indexer) start(ctx context.Context, f *flight, s source, inSlot bool) {
+	ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if x.closed {
+		f.cancel()
+		f.err = errClosed
+		close(f.done)
+		return
+	}
+	x.flights[s.d] = f
+	x.flying.Go(func() { x.fly(ctx, f, s, inSlot) })
 }
 
 // leave is called by everybody who has joined, when he waits no longer. What was borrowed goes with its owner: others try again, with their own.
@@ -154,11 +167,22 @@ func (x *Indexer) pass(ctx context.Context, f *flight, s source) (index *archive
 		err = checkDigest(index, s.d)
 	}
 	if err != nil {
-		f.final = in.err == nil && ctx.Err() == nil
+		if f.final = in.err == nil && ctx.Err() == nil; f.final {
+			err = aboutBytes(err)
+		}
 		return nil, err
 	}
 	x.keep(context.WithoutCancel(ctx), index, s.d)
 	return index, nil
+}
+
+// aboutBytes makes an error that comes of the bytes of a blob one that says so: it is one of those that package archive names, or wraps
+// archive.ErrFormat.
+func aboutBytes(err error) error {
+	if lasts(err) || errors.Is(err, archive.ErrFormat) || errors.Is(err, storage.ErrDamaged) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", archive.ErrFormat, err)
 }
 
 // inMemory reads the index of the blob from the cache, whole: nobody has to close it. It returns nil where there is none.

@@ -44,7 +44,10 @@ type Indexer struct {
 	pool     *pool
 	verdicts *verdicts
 
+	flying sync.WaitGroup
+
 	mu      sync.Mutex
+	closed  bool
 	flights map[digest.Digest]*flight
 	waiting map[queued]bool // in the queue
 }
@@ -79,8 +82,17 @@ func orDefault[N int | int64](n *N, otherwise N) {
 	}
 }
 
-// Close closes the blobs that are open for the next one; those in use go when their Layers are closed.
-func (x *Indexer) Close() error { return x.pool.close() }
+// Close ends the passes that are under way, and closes the blobs that are open for the next one; those in use go when their Layers are closed.
+func (x *Indexer) Close() error {
+	x.mu.Lock()
+	x.closed = true
+	for _, f := range x.flights {
+		f.cancel()
+	}
+	x.mu.Unlock()
+	x.flying.Wait()
+	return x.pool.close()
+}
 
 // Open opens the blob d of repo, which is read through r: what whoever asks may not read, it does not open either. hint is its media type. The
 // errors are those of StatBlob, OpenBlob and archive.Open, and one that wraps storage.ErrDamaged for content that does not fit the digest. While the

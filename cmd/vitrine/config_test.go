@@ -31,6 +31,9 @@ func TestConfigErrors(t *testing.T) {
 		{`{"uploads": {"expire": "1 day"}}`, `f:1:24: uploads.expire: want a duration such as "90s" or "24h", have "1 day"`},
 		{`{"uploads": {"expire": "-1h"}}`, `f:1:24: uploads.expire: want a duration greater than zero, have "-1h"`},
 		{`{"uploads": {"expire": 24}}`, `f:1:24: uploads.expire: want a duration such as "90s" or "24h", have 24`},
+		{`{"explore": {"cache": 5}}`, `f:1:23: explore.cache: want a size such as "512MiB" or "2GiB", have 5`},
+		{`{"explore": {"cache": "0"}}`, `f:1:23: explore.cache: want a size greater than zero such as "512MiB" or "2GiB", have "0"`},
+		{`{"explore": {"cache": "9999999TiB"}}`, `f:1:23: explore.cache: want a size greater than zero such as "512MiB" or "2GiB", have "9999999TiB"`},
 		{`{"log": {"format": "xml"}}`, `f:1:20: log.format: want text or json, have "xml"`},
 		{`{"log": {"level": 1}}`, `f:1:19: log.level: want debug or info or warn or error, have 1`},
 		{"{\"addr\": \":1\",\n \"addr\": \":2\"}", `f:2:2: "addr" is given twice, first in line 1`},
@@ -261,6 +264,19 @@ func TestDuration(t *testing.T) {
 		before := c.stall
 		if err := d.set(strings.Trim(d.show(), `"`)); err != nil || c.stall != before {
 			t.Errorf("%s is shown as %s, which is %v, %v", s, d.show(), c.stall, err)
+		}
+	}
+}
+
+func TestSize(t *testing.T) {
+	for _, tt := range []struct {
+		in, shown string
+		want      int64
+	}{{"1", "1", 1}, {"1024", "1KiB", 1024}, {"1536 MiB", "1536MiB", 1536 << 20}, {"2GiB", "2GiB", 2 << 30}, {"4096GiB", "4TiB", 4 << 40}} {
+		var n int64
+		v := size{&n}
+		if err := v.set(tt.in); err != nil || n != tt.want || v.show() != quote(tt.shown) {
+			t.Errorf("%s: %d shown as %s, %v; want %d as %s", tt.in, n, v.show(), err, tt.want, tt.shown)
 		}
 	}
 }

@@ -77,7 +77,7 @@ func (s *server) report(w http.ResponseWriter, r *http.Request, wrong string) {
 
 // unready says why the server can't do its work, "" if it can. The cause is for the log: it may name paths.
 func (s *server) unready(ctx context.Context) string {
-	c, ok := s.store.(checker)
+	c, ok := s.kept.(checker)
 	switch {
 	case s.health.draining.Load():
 		return "stopping"

@@ -99,6 +99,8 @@ func argument(v value) string {
 		return " on|off"
 	case duration:
 		return " DURATION"
+	case size:
+		return " SIZE"
 	case choice:
 		return " " + strings.Join(v.of, "|")
 	}

@@ -102,6 +102,9 @@ func (s *server) run(ctx context.Context, p *process, l net.Listener) error {
 	defer wg.Wait()
 	defer cancel()
 	wg.Go(func() { s.expire(ctx) })
+	if s.indexer != nil {
+		wg.Go(func() { s.indexer.Run(ctx, s.store) })
+	}
 
 	hs := s.httpServer()
 	failed := make(chan error, 1)

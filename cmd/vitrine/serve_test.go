@@ -174,7 +174,7 @@ func TestUnready(t *testing.T) {
 		t.Fatal(err)
 	}
 	broken := brokenStore{err: io.ErrUnexpectedEOF}
-	s.store = &broken
+	s.kept = &broken
 	for range 3 {
 		if got := s.unready(t.Context()); got != "the store can not be written" {
 			t.Errorf("unready with a broken store = %q", got)

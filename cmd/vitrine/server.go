@@ -17,6 +17,7 @@ import (
 	"vitrine/storage"
 	"vitrine/storage/disk"
 	"vitrine/storage/memory"
+	"vitrine/storage/watch"
 )
 
 // Limits of a request's head: what is slower or larger than that is no client of a registry. Bodies have no such limits here:
@@ -32,8 +33,10 @@ type server struct {
 	started *config // what can't change is as it says
 	log     *slog.Logger
 	level   *slog.LevelVar
-	certs   *certificates // nil without TLS
-	store   storage.Store
+	certs   *certificates    // nil without TLS
+	kept    storage.Store    // in the root or in memory: what is checked and closed
+	store   storage.Store    // kept, telling indexer what is new
+	indexer *explore.Indexer // nil without the explorer
 	live    atomic.Pointer[live]
 	health  health
 }
@@ -117,17 +120,23 @@ func newPolicy(c *config) (*auth.Policy, error) {
 	return auth.NewPolicy(rules)
 }
 
-// openStore opens the store and hands it to the registry. The server has to be closed after that.
+// openStore opens the store and hands it to those who serve it. The server has to be closed after that.
 func (s *server) openStore() error {
 	c := s.started
+	var cache explore.Cache
 	if c.ephemeral {
-		s.store = memory.New()
+		s.kept, cache = memory.New(), explore.NewMemory(c.exploreCache)
 	} else {
 		local, err := disk.Open(c.root, &disk.Options{NoSync: !c.fsync, Log: s.log})
 		if err != nil {
 			return fmt.Errorf("root %s: %w", c.root, err)
 		}
-		s.store = local
+		s.kept, cache = local, local.Derived(c.exploreCache)
+	}
+	s.store = s.kept
+	if c.explore {
+		s.indexer = explore.NewIndexer(&explore.IndexerOptions{Cache: cache, Log: s.log})
+		s.store = watch.New(s.kept, s.enqueue)
 	}
 	first := *s.live.Load()
 	s.serveStore(&first)
@@ -135,17 +144,28 @@ func (s *server) openStore() error {
 	return nil
 }
 
-func (s *server) close() error {
-	if c, ok := s.store.(io.Closer); ok {
-		return c.Close()
+// enqueue has the layers of a new manifest indexed before anybody looks at them.
+func (s *server) enqueue(_ context.Context, e watch.Event) {
+	if e.Kind == watch.ManifestStored {
+		s.indexer.Enqueue(e.Repo, e.Digest)
 	}
-	return nil
+}
+
+func (s *server) close() error {
+	var errs []error
+	if s.indexer != nil {
+		errs = append(errs, s.indexer.Close())
+	}
+	if c, ok := s.kept.(io.Closer); ok {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // serveStore makes the handlers of l: both see the store as whoever asks may.
 func (s *server) serveStore(l *live) {
 	store := s.store
-	eo := explore.Options{ExternalURL: l.externalURL, NoPush: l.readOnly, Version: buildVersion(), Log: s.log}
+	eo := explore.Options{Indexer: s.indexer, ExternalURL: l.externalURL, NoPush: l.readOnly, Version: buildVersion(), Log: s.log}
 	if l.users != nil {
 		store = auth.Guard(store, s.policy)
 		eo.User = auth.UserFrom
@@ -153,7 +173,10 @@ func (s *server) serveStore(l *live) {
 	l.registry = registry.New(store, &registry.Options{
 		NoDelete: !l.delete, AllowSparse: l.allowSparse, ReadOnly: l.readOnly, StallTimeout: l.stall, Log: s.log,
 	})
-	l.explorer = explore.New(store, &eo)
+	l.explorer = http.HandlerFunc(s.front)
+	if s.indexer != nil {
+		l.explorer = explore.New(store, &eo)
+	}
 }
 
 func (s *server) users() *auth.Users { return s.live.Load().users }
@@ -177,6 +200,20 @@ func (s *server) dispatch(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.live.Load().explorer.ServeHTTP(w, r)
 	}
+}
+
+// front stands where the explorer would: it tells a person with a browser what this is.
+func (s *server) front(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/" {
+		http.NotFound(w, r)
+		return
+	}
+	if !onlyReads(w, r) {
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	fmt.Fprintf(w, "Vitrine, an OCI registry. To push an image:\n\n%s", example(r.Host, s.live.Load()))
 }
 
 // example is what to type to try the registry at host.

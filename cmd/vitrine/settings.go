@@ -24,6 +24,9 @@ type config struct {
 	rules         []auth.Rule
 	wantsUsers    string // the variable that asks for users, whichever file they are in; "" if none does
 
+	explore      bool
+	exploreCache int64 // bytes
+
 	uploadAge, drain, stall time.Duration
 
 	from map[string]string // key -> what set it, such as "--addr" or "VITRINE_ADDR"; "default" where nothing did
@@ -75,6 +78,10 @@ var settings = []setting{
 		func(c *config) value { return choice{&c.logFormat, []string{"text", "json"}} }},
 	{"log.level", "log-level", "REGISTRY_LOG_LEVEL", false, "debug, info, warn or error",
 		func(c *config) value { return choice{&c.logLevel, []string{"debug", "info", "warn", "error"}} }},
+	{"explore.enabled", "explore", "", true, "look into images, to show what is in them; off: layers are kept and served, and nothing reads them",
+		func(c *config) value { return boolean{&c.explore} }},
+	{"explore.cache", "explore-cache", "", true, "how much room the indexes of layers may take below the root, with --ephemeral in memory; a fiftieth of the layers is plenty, and those not used for longest are dropped and made again when somebody looks",
+		func(c *config) value { return size{&c.exploreCache} }},
 	{"uploads.expire", "upload-age", "", false, "how long an upload that nobody goes on with is kept",
 		func(c *config) value { return duration{&c.uploadAge} }},
 	{"timeouts.stall", "stall-timeout", "", false, "how long an upload may send nothing before it is cut",
@@ -88,6 +95,7 @@ func defaults() *config {
 		addr: ":5000", root: "./vitrine-data",
 		delete: true, fsync: true,
 		logAccess: true, logFormat: "text", logLevel: "info",
+		explore: true, exploreCache: 1 << 30,
 		uploadAge: 24 * time.Hour, stall: time.Minute, drain: 30 * time.Second,
 		from: make(map[string]string, len(settings)),
 	}

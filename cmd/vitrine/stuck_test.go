@@ -98,7 +98,7 @@ func TestUnreadyWithoutAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 		store := hangingStore{answers: make(chan struct{})}
-		s.store = &store
+		s.kept = &store
 		for range 3 {
 			begin := time.Now()
 			got := s.unready(t.Context())

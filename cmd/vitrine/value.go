@@ -3,7 +3,9 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -22,6 +24,7 @@ type (
 	text     struct{ p *string }
 	boolean  struct{ p *bool }
 	duration struct{ p *time.Duration }
+	size     struct{ p *int64 } // bytes
 	choice   struct {
 		p  *string
 		of []string
@@ -96,6 +99,45 @@ func (v duration) show() string {
 		s = strings.TrimSuffix(s, "0m")
 	}
 	return quote(s)
+}
+
+// units are the suffixes of sizes, the largest first.
+var units = []struct {
+	name  string
+	bytes int64
+}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}}
+
+func (v size) set(s string) error {
+	for _, u := range units {
+		text, ok := strings.CutSuffix(s, u.name)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+		if err != nil || n <= 0 || n > math.MaxInt64/u.bytes {
+			break
+		}
+		*v.p = n * u.bytes
+		return nil
+	}
+	return fmt.Errorf(`want a size greater than zero such as "512MiB" or "2GiB", have %.64q`, s)
+}
+
+func (v size) load(path string, n *node) error {
+	s, ok := n.token.(string)
+	if !ok {
+		return n.errorf(`%s: want a size such as "512MiB" or "2GiB", have %s`, path, n)
+	}
+	return n.wrap(path, v.set(s))
+}
+
+func (v size) show() string {
+	for _, u := range units {
+		if *v.p%u.bytes == 0 {
+			return quote(strconv.FormatInt(*v.p/u.bytes, 10) + u.name)
+		}
+	}
+	panic("all sizes are multiples of a byte")
 }
 
 func (v choice) set(s string) error {
