@@ -45,22 +45,3 @@ func digestRef(s string) Ref {
 	}
 	return Ref{}
 }
-
-// text is a value that refers to nothing.
-func text(s string) Value { return Value{Text: s} }
-
-// fields collects the fields of a Section.
-type fields []Field
-
-// add appends a value, unless it is empty.
-func (f *fields) add(name, value string) { f.addRef(name, value, Ref{}) }
-
-// addRef appends a value that refers to something, unless it is empty.
-func (f *fields) addRef(name, value string, ref Ref) { f.addValue(name, Value{Text: value, Ref: ref}) }
-
-// addValue appends a value unless its text is empty.
-func (f *fields) addValue(name string, v Value) {
-	if v.Text != "" {
-		*f = append(*f, Field{name, v})
-	}
-}
