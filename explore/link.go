@@ -125,7 +125,7 @@ func (l *linker) keyLink(n *inspect.Node) link {
 		found.Tip = "This key stands again further down, and programs take that one."
 	}
 	if found == (link{}) && inAnnotations(n) {
-		found = annotationDoc(n.Key)
+		found = doc(inspect.KeyDoc(n.Key))
 	}
 	return found
 }
@@ -162,8 +162,11 @@ func docURL(s string) link {
 
 // webURL reports whether s is a URL that a page may link to.
 func webURL(s string) bool {
+	if len(s) > 4096 || strings.ContainsAny(s, " <>'`") || strings.ContainsFunc(s, special) {
+		return false
+	}
 	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && !strings.ContainsAny(s, " <>\"'`\\\n\t")
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil
 }
 
 // page is the URL of the page that the document is on, with what led to it and more.

@@ -1,23 +1,41 @@
 package explore
 
-// mediaTypeDoc leads to the specification of a media type.
-func mediaTypeDoc(mediaType string) link {
-	return link{Href: mediaTypeDocs[mediaType], Doc: true}.orNone()
-}
+import (
+	"vitrine/explore/inspect"
+)
 
-// purl leads to the page of a package.
-func (l *linker) purl(s string) link { return link{} }
-
-func (l link) orNone() link {
-	if l.Href == "" {
+// doc is a link to documentation, none where there is none.
+func doc(href string) link {
+	if !webURL(href) {
 		return link{}
 	}
-	return l
+	return link{Href: href, Doc: true}
 }
 
-var mediaTypeDocs = map[string]string{
-	"application/vnd.oci.image.manifest.v1+json":  "https://github.com/opencontainers/image-spec/blob/main/manifest.md",
-	"application/vnd.oci.image.index.v1+json":     "https://github.com/opencontainers/image-spec/blob/main/image-index.md",
-	"application/vnd.oci.image.config.v1+json":    "https://github.com/opencontainers/image-spec/blob/main/config.md",
-	"application/vnd.oci.image.layer.v1.tar+gzip": "https://github.com/opencontainers/image-spec/blob/main/layer.md",
+// documented makes a rule's function of one that finds the documentation of a name.
+func documented(find func(string) string) func(spot) link {
+	return func(s spot) link {
+		if !s.n.Is(inspect.String) {
+			return link{}
+		}
+		return doc(find(s.n.Text))
+	}
+}
+
+// purl leads to the page of a package; of an image, to that.
+func (l *linker) purl(s string) link {
+	p, err := inspect.ParsePurl(s)
+	if err != nil {
+		return link{}
+	}
+	if ref, ok := inspect.PurlImage(p); ok {
+		if found := l.imageLink(ref, ""); found.Href != "" {
+			return found
+		}
+	}
+	page, _ := inspect.PurlURL(p)
+	if !webURL(page) {
+		return link{}
+	}
+	return link{Href: page}
 }

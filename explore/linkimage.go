@@ -110,32 +110,6 @@ func inAnnotations(n *inspect.Node) bool {
 	return n.Parent.Parent != nil && n.Parent.Key == "annotations"
 }
 
-// annotationDocs say where annotations are specified, by the prefix of their names.
-var annotationDocs = []struct{ prefix, href string }{
-	{"org.opencontainers.image.", "https://github.com/opencontainers/image-spec/blob/main/annotations.md#pre-defined-annotation-keys"},
-	{"dev.cosignproject.cosign/", "https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md"},
-	{"dev.sigstore.cosign/", "https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md"},
-	{"dev.sigstore.bundle.", "https://github.com/sigstore/cosign/blob/main/specs/BUNDLE_SPEC.md"},
-	{"io.cncf.notary.", "https://github.com/notaryproject/specifications/blob/main/specs/signature-specification.md"},
-	{"vnd.docker.reference.", "https://docs.docker.com/build/metadata/attestations/attestation-storage/"},
-	{"in-toto.io/", "https://docs.docker.com/build/metadata/attestations/attestation-storage/"},
-	{"com.docker.official-images.", "https://github.com/docker-library/official-images"},
-	{"containerd.io/distribution.", "https://github.com/containerd/containerd/blob/main/docs/hosts.md"},
-	{"io.containerd.image.", "https://github.com/containerd/containerd/blob/main/images/annotations.go"},
-	{"io.artifacthub.", "https://artifacthub.io/docs/topics/annotations/"},
-	{"sh.brew.", "https://docs.brew.sh/Bottles"},
-}
-
-// annotationDoc leads to the specification of an annotation.
-func annotationDoc(key string) link {
-	for _, d := range annotationDocs {
-		if strings.HasPrefix(key, d.prefix) {
-			return link{Href: d.href, Doc: true}
-		}
-	}
-	return link{}
-}
-
 // sourceLink leads to a web site, of git's way to say where something is (URL#COMMIT:PATH) to what a browser shows of that.
 func sourceLink(s spot) link { return link{Href: gitPage(s.n.String()), Doc: false} }
 

@@ -18,9 +18,9 @@ const (
 
 // descriptorRules are those of descriptors, wherever they are (image-spec, descriptor.md).
 var descriptorRules = []rule{
-	{"mediaType", nil, mediaTypeLink},
-	{"payloadType", nil, mediaTypeLink},
-	{"artifactType", nil, mediaTypeLink},
+	{"mediaType", nil, documented(inspect.MediaTypeDoc)},
+	{"payloadType", nil, documented(inspect.MediaTypeDoc)},
+	{"artifactType", nil, documented(inspect.MediaTypeDoc)},
 	{"digest", nil, digestLink},
 	{"size", nil, sizeLink},
 	{"Size", nil, sizeLink},
@@ -38,13 +38,6 @@ var keyRules = []rule{
 	{"^ history", []docKind{docConfig, docManifest}, func(s spot) link {
 		return link{Href: s.part("render", "history"), Tip: "As a Dockerfile"}
 	}},
-}
-
-func mediaTypeLink(s spot) link {
-	if !s.n.Is(inspect.String) {
-		return link{}
-	}
-	return mediaTypeDoc(s.n.Text)
 }
 
 // isLayer reports whether blobs of a media type are file systems as layers are.

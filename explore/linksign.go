@@ -49,8 +49,9 @@ var signatureRules = []rule{
 	{"subject name", nil, subjectLink},
 	{"subject digest sha256", nil, subjectDigestLink},
 	{"subject digest sha512", nil, subjectDigestLink},
-	{"_type", nil, func(s spot) link { return docURL(s.n.String()) }},
-	{"predicateType", nil, predicateLink},
+	{"_type", nil, documented(inspect.StatementDoc)},
+	{"predicateType", nil, documented(inspect.PredicateDoc)},
+	{"buildType", nil, documented(inspect.BuildTypeDoc)},
 	{"digest sha1", nil, commitLink},
 	{"digest gitCommit", nil, commitLink},
 
@@ -148,14 +149,6 @@ func base64URLLink(s spot) link {
 		pipe += ` | awk '{print $1"` + pad + `"}'`
 	}
 	return link{Href: s.part("jq", pipe+" | base64 -d"), Tip: "Decoded"}
-}
-
-// predicateLink goes to the page of a type of predicate; those that are no URL have one that is known.
-func predicateLink(s spot) link {
-	if l := docURL(s.n.String()); l != (link{}) {
-		return l
-	}
-	return mediaTypeDoc(s.n.String())
 }
 
 // subjectLink leads to what a statement is about: an image by its name and digest, if the name is one.
