@@ -46,7 +46,7 @@ func lines(s string) []string {
 	if last := len(all) - 1; all[last] == "" {
 		return all[:last]
 	}
-	all[len(all)-1] += "\n\\ No newline at end of file"
+	all[len(all)-1] += "\n\\ No newline at end of file\n"
 	return all
 }
 

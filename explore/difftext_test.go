@@ -40,7 +40,7 @@ func patched(t *testing.T, from string, hunks []hunk) string {
 			t.Fatalf("%s has other numbers of lines: %v", h.Head, h.Lines)
 		}
 	}
-	return strings.ReplaceAll(strings.Join(append(out, a[at:]...), ""), "\n\\ No newline at end of file", "")
+	return strings.ReplaceAll(strings.Join(append(out, a[at:]...), ""), "\n\\ No newline at end of file\n", "")
 }
 
 // span reads "5,3" or "5" as diff -u has them: counted from 1, but for what is empty.

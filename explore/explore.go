@@ -43,6 +43,7 @@ func New(store storage.Reader, o *Options) http.Handler {
 		"":       h.front,
 		"static": h.static,
 		"size":   h.size,
+		"diff":   h.diff,
 		"sizes":  h.sizes,
 	}
 	return h
@@ -56,7 +57,8 @@ type handler struct {
 	log   *slog.Logger
 	pages map[string]func(http.ResponseWriter, *request) error
 
-	usages usages
+	usages    usages
+	treeDiffs treeDiffs
 }
 
 // csp lets a page load our style sheet and our pictures, and nothing else: no script runs, whatever a stranger's name or label says.

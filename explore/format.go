@@ -84,4 +84,5 @@ var functions = template.FuncMap{
 	"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"since":   func(t time.Time) string { return since(time.Now(), t) },
 	"plural":  plural, "asset": asset,
+	"ops": func() []string { return []string{"", "added", "removed", "changed"} },
 }
