@@ -10,7 +10,9 @@ import (
 type decoder func(f *file) (*Doc, error)
 
 // decoders are those of all kinds that have one.
-var decoders = map[Kind]decoder{}
+var decoders = map[Kind]decoder{
+	KindELF: decodeELF,
+}
 
 // Inspect decodes the size bytes of r, of which name is a path or a media type that settles what the bytes leave open. The Doc is nil for
 // kinds that are shown as text or bytes only. With an error there may be a Doc of what could be read. The errors wrap [ErrSyntax],

@@ -3,6 +3,7 @@ package inspect
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // maxValue is how many bytes of a stranger's text a value shows.
@@ -73,4 +74,33 @@ func (d *Doc) addSection(s Section) {
 	if len(s.Fields) > 0 || s.Text != "" || s.Note != "" || s.Table != nil && len(s.Table.Rows) > 0 {
 		d.Sections = append(d.Sections, s)
 	}
+}
+
+// makePurl writes a package URL: path is [NAMESPACE/]NAME, pairs are names and values of qualifiers, of which the empty ones are left out.
+// Without a name it is empty.
+func makePurl(kind, path, version string, pairs ...string) string {
+	p := Purl{Type: strings.ToLower(kind), Name: strings.Trim(path, "/"), Version: version}
+	if i := strings.LastIndexByte(p.Name, '/'); i >= 0 {
+		p.Namespace, p.Name = p.Name[:i], p.Name[i+1:]
+	}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if p.Qualifiers == nil {
+			p.Qualifiers = map[string]string{}
+		}
+		if pairs[i+1] != "" {
+			p.Qualifiers[pairs[i]] = pairs[i+1]
+		}
+	}
+	if p.Name == "" || len(path)+len(version) > maxValue {
+		return ""
+	}
+	return p.String()
+}
+
+// purlRef refers to a package URL, if it is one.
+func purlRef(purl string) Ref {
+	if _, err := ParsePurl(purl); err != nil {
+		return Ref{}
+	}
+	return Ref{RefPurl, purl}
 }
