@@ -44,6 +44,7 @@ func New(store storage.Reader, o *Options) http.Handler {
 		"static": h.static,
 		"size":   h.size,
 		"diff":   h.diff,
+		"search": h.search,
 		"sizes":  h.sizes,
 	}
 	return h

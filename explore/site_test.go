@@ -27,13 +27,15 @@ import (
 type site struct {
 	t     *testing.T
 	store storage.Store
+	index *Indexer
 	http.Handler
 }
 
 func newSite(t *testing.T, o *Options) *site {
 	t.Helper()
 	store := memory.New()
-	return &site{t, store, New(store, o)}
+	h := New(store, o)
+	return &site{t, store, h.(*handler).index, h}
 }
 
 // get asks as a browser does; headers are pairs and may say otherwise.
@@ -167,6 +169,9 @@ var (
 // golden compares a page with testdata/golden/NAME.html, whose first line is the status.
 func golden(t *testing.T, name string, w *httptest.ResponseRecorder) {
 	t.Helper()
+	if w.Code == http.StatusInternalServerError {
+		t.Fatalf("%s: %s", name, w.Body)
+	}
 	got := strconv.Itoa(w.Code) + " " + http.StatusText(w.Code) + "\n" + versions.ReplaceAllString(ages.ReplaceAllString(w.Body.String(), `title="some time ago"`), "")
 	file := filepath.Join("testdata", "golden", name+".html")
 	if *update {
