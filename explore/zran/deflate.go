@@ -24,7 +24,7 @@ type deflater struct {
 
 const (
 	hashBits = 12
-	maxTries = 8 // earlier positions with the same hash that are looked at
+	maxTries = 4 // earlier positions with the same hash that are looked at
 	minMatch = 4
 	maxMatch = 258
 )
@@ -94,16 +94,25 @@ func (d *deflater) find(src []byte, i int) (from, n int) {
 	most := min(len(src)-i, maxMatch)
 	at := d.head[hash(src[i:])]
 	for try := 0; try < maxTries && at > 0 && i-int(at)+1 < windowSize; try++ {
-		k := 0
-		for k < most && src[int(at)-1+k] == src[i+k] {
-			k++
-		}
-		if k > n {
+		if k := common(src[at-1:], src[i:i+most]); k > n {
 			from, n = int(at)-1, k
 		}
 		at = d.prev[at-1]
 	}
 	return from, n
+}
+
+// common returns how many bytes a, the longer one, and b begin with alike.
+func common(a, b []byte) (n int) {
+	for ; n+8 <= len(b); n += 8 {
+		if x := le.Uint64(a[n:]) ^ le.Uint64(b[n:]); x != 0 {
+			return n + bits.TrailingZeros64(x)/8
+		}
+	}
+	for n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 func (d *deflater) add(t token) {
@@ -113,9 +122,12 @@ func (d *deflater) add(t token) {
 
 // lengthToken returns the symbol of a length.
 func lengthToken(n int) token {
-	i, ok := slices.BinarySearch(lengthBase[:], uint16(n))
-	if !ok {
-		i--
+	i := 28 // 258 has one of its own
+	if n < 11 {
+		i = n - 3
+	} else if n < maxMatch {
+		more := bits.Len(uint(n-3)) - 3
+		i = 4*more + (n-3)>>more
 	}
 	return token{symbol: uint16(257 + i), extra: uint16(n) - lengthBase[i], more: lengthMore[i]}
 }
