@@ -204,9 +204,20 @@ func (b *Builder) Table(info Info) (*Table, error) {
 	if len(b.rows) < 4*blockEntries {
 		middle = len(b.rows)
 	}
-	failed := make(chan error)
-	go func() { failed <- b.encode(rest, middle, len(b.rows)) }() // nobody hashes any more: there are two processors for this
-	if err := cmp.Or(b.encode(c, 0, middle), <-failed); err != nil {
+	var failed error
+	var thrown any
+	done := make(chan struct{})
+	go func() { // nobody hashes any more: there are two processors for this
+		defer close(done)
+		defer func() { thrown = recover() }()
+		failed = b.encode(rest, middle, len(b.rows))
+	}()
+	err := b.encode(c, 0, middle)
+	<-done
+	if thrown != nil {
+		panic(thrown) // here it can be recovered from
+	}
+	if err = cmp.Or(err, failed); err != nil {
 		return nil, err
 	}
 	c.join(rest)
