@@ -49,6 +49,9 @@ func (s *site) get(url string, headers ...string) *httptest.ResponseRecorder {
 	}
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
+	if strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") && w.Code/100 != 3 && w.Header().Get("Content-Encoding") == "" {
+		checkHTML(s.t, url, w.Body.String())
+	}
 	return w
 }
 
