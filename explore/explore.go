@@ -42,9 +42,9 @@ func New(store storage.Reader, o *Options) http.Handler {
 	h.pages = map[string]func(http.ResponseWriter, *request) error{
 		"":       h.front,
 		"static": h.static,
+		"blob":   h.blob,
 		"size":   h.size,
 		"diff":   h.diff,
-		"search": h.search,
 		"sizes":  h.sizes,
 	}
 	return h

@@ -108,10 +108,7 @@ func (s *cpioScanner) next() (more bool, err error) {
 	if err := s.body(e, h[cpioSize]); err != nil {
 		return false, err
 	}
-	if err := s.add(e, cpioFile{h[cpioMajor], h[cpioMinor], h[cpioInode]}, h[cpioLinks]); err != nil {
-		return false, err
-	}
-	return true, s.skip(4)
+	return true, s.add(e, cpioFile{h[cpioMajor], h[cpioMinor], h[cpioInode]}, h[cpioLinks])
 }
 
 func (s *cpioScanner) header() (h [13]int64, err error) {
@@ -150,7 +147,10 @@ func (s *cpioScanner) body(e *tarfs.Entry, size int64) (err error) {
 			e.Size = size
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return s.skip(4)
 }
 
 // add passes e on, with the links that waited for it.
