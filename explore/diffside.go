@@ -122,15 +122,3 @@ func choosePlatform(of []oci.Descriptor, platform string) (oci.Descriptor, error
 	}
 	return best, nil
 }
-
-// platformName is os/architecture, and the variant if there is one.
-func platformName(p *oci.Platform) string {
-	if p == nil {
-		return ""
-	}
-	name := p.OS + "/" + p.Architecture
-	if p.Variant != "" {
-		name += "/" + p.Variant
-	}
-	return name
-}

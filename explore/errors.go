@@ -43,6 +43,11 @@ var statuses = []struct {
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, "Try again: what was read so far is not lost."},
 }
 
+// isUnknown reports whether err says that something is not there, or is damaged: nothing that the page as a whole fails for.
+func isUnknown(err error) bool {
+	return errors.Is(err, storage.ErrManifestUnknown) || errors.Is(err, storage.ErrBlobUnknown) || errors.Is(err, storage.ErrRepoUnknown)
+}
+
 // asStatus returns what to tell of err. What it does not know is an error inside, of which the log has the rest.
 func asStatus(err error) (s statusError, known bool) {
 	if errors.As(err, &s) {

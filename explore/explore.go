@@ -39,10 +39,12 @@ func New(store storage.Reader, o *Options) http.Handler {
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
+	h.summaries = newSummaries()
 	h.pages = map[string]func(http.ResponseWriter, *request) error{
 		"":       h.front,
 		"static": h.static,
-		"blob":   h.blob,
+		"r":      h.named,
+		"login":  h.login,
 		"size":   h.size,
 		"diff":   h.diff,
 		"sizes":  h.sizes,
@@ -52,11 +54,12 @@ func New(store storage.Reader, o *Options) http.Handler {
 
 // handler answers requests. pages has the first component of a path, and who answers it.
 type handler struct {
-	store storage.Reader
-	o     Options
-	index *Indexer
-	log   *slog.Logger
-	pages map[string]func(http.ResponseWriter, *request) error
+	store     storage.Reader
+	o         Options
+	index     *Indexer
+	summaries *summaries
+	log       *slog.Logger
+	pages     map[string]func(http.ResponseWriter, *request) error
 
 	usages    usages
 	treeDiffs treeDiffs

@@ -3,9 +3,11 @@ package explore
 import (
 	"fmt"
 	"html/template"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -48,6 +50,17 @@ func short(d digest.Digest) string {
 	return enc[:min(len(enc), 12)]
 }
 
+// shortened is s, or the first n bytes of it and a sign that there is more.
+func shortened(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "…"
+}
+
 // since says how long before now t was, in the largest unit.
 func since(now, t time.Time) string {
 	d := now.Sub(t)
@@ -80,7 +93,7 @@ func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
 
 // functions are those of all templates.
 var functions = template.FuncMap{
-	"iec": iec, "exact": exact, "group": group, "short": short, "clock": clock,
+	"iec": iec, "exact": exact, "group": func(n reflect.Value) string { return group(n.Int()) }, "short": short, "clock": clock,
 	"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"since":   func(t time.Time) string { return since(time.Now(), t) },
 	"plural":  plural, "asset": asset,
