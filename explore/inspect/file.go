@@ -33,6 +33,11 @@ func newFile(ctx context.Context, name string, r io.ReaderAt, size int64) *file 
 	return &file{name: name, size: size, ctx: ctx, r: r, blocks: map[int64][]byte{}}
 }
 
+// part returns a part of the file as one that has its own bounds, and shares the blocks of this.
+func (f *file) part(off, size int64) *file {
+	return newFile(f.ctx, f.name, io.NewSectionReader(f, off, size), size)
+}
+
 // ReadAt implements [io.ReaderAt].
 func (f *file) ReadAt(p []byte, off int64) (n int, err error) {
 	if off < 0 || off > f.size {
