@@ -36,7 +36,7 @@ func needDaemon(t *testing.T) *daemon {
 	daemonMu.Lock()
 	defer daemonMu.Unlock()
 	if theDaemon == nil {
-		d, err := startDaemon(path)
+		d, err := startDaemon(path, "docker")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -54,8 +54,9 @@ func stopDaemon() {
 	}
 }
 
-func startDaemon(path string) (*daemon, error) {
-	d := &daemon{dir: filepath.Join(scratch, "docker"), out: newOutput(), exited: make(chan struct{})}
+// startDaemon starts a daemon in a folder of its own below scratch.
+func startDaemon(path, folder string, options ...string) (*daemon, error) {
+	d := &daemon{dir: filepath.Join(scratch, folder), out: newOutput(), exited: make(chan struct{})}
 	if err := os.MkdirAll(d.dir, 0o711); err != nil {
 		return nil, err
 	}
@@ -67,6 +68,7 @@ func startDaemon(path string) (*daemon, error) {
 	d.cmd = exec.Command(path, "--config-file", config, "-H", d.host(), "--pidfile", filepath.Join(d.dir, "pid"),
 		"--data-root", filepath.Join(d.dir, "data"), "--exec-root", filepath.Join(d.dir, "exec"),
 		"--bridge", "none", "--iptables=false", "--ip6tables=false")
+	d.cmd.Args = append(d.cmd.Args, options...)
 	d.cmd.Env = []string{"PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin", "HOME=" + d.dir, "TMPDIR=" + d.dir}
 	d.cmd.Stdout, d.cmd.Stderr, d.cmd.SysProcAttr = d.out, d.out, owned()
 	if err := d.cmd.Start(); err != nil {

@@ -9,45 +9,60 @@ func (s *scope) history(base string, slots []slot, top int, all bool) []*Node {
 	if len(slots) == 1 && slots[0].entry != nil { // as nearly everywhere
 		return s.single(path, base, slots[0], top)
 	}
-	h := history{path: path, base: base, hidden: s.hidden, top: top, all: all, kills: s.kills}
+	h := history{path: path, all: all, kills: s.kills}
 	for _, found := range slots {
 		if found.marker != nil {
 			h.kills = addKill(h.kills, kill{found.layer, Deleted, found.marker.Path})
 		}
 	}
 	for _, found := range slots {
-		if found.layer <= top && found.entry != nil {
+		switch {
+		case found.layer > top || found.entry == nil:
+		case s.hides(found.layer, base, found.entry):
+			h.nodes = append(h.nodes, hiddenNode(path, found))
+		default:
 			h.add(found)
 		}
 	}
 	h.end(top, kill{})
 	slices.Reverse(h.nodes)
+	slices.SortStableFunc(h.nodes, func(a, b *Node) int { return order(a) - order(b) })
 	return h.nodes
+}
+
+// order is where a node stands among those of its name.
+func order(n *Node) int {
+	if n.State == Live {
+		return 0
+	}
+	return 1
+}
+
+func hiddenNode(path string, found slot) *Node {
+	return &Node{Entry: found.entry, Path: path, Layer: found.layer, State: Whiteout, By: -1}
 }
 
 func (s *scope) single(path, base string, found slot, top int) []*Node {
 	if found.layer > top {
 		return nil
 	}
+	if s.hides(found.layer, base, found.entry) {
+		return []*Node{hiddenNode(path, found)}
+	}
 	n := &Node{Entry: found.entry, Path: path, Layer: found.layer, By: -1}
 	if k, dead := firstKill(s.kills, found.layer, top); dead {
 		n.State, n.By, n.ByPath = k.state, k.layer, k.path
-	}
-	if s.hidden || isMarker(base, found.entry) {
-		n.State, n.By, n.ByPath = Whiteout, -1, ""
 	}
 	return []*Node{n}
 }
 
 // history is the life of one name, layer after layer.
 type history struct {
-	path, base string
-	hidden     bool
-	top        int
-	all        bool
-	kills      []kill
-	nodes      []*Node
-	now        []slot // what is there: entries of one or, if they are directories, of several layers
+	path  string
+	all   bool // also merged directories
+	kills []kill
+	nodes []*Node // the oldest first
+	now   []slot  // what is there: entries of one or, if they are directories, of several layers
 }
 
 // add lays an entry over what is there.
@@ -75,8 +90,6 @@ func (h *history) end(upto int, replaced kill) {
 	for i, found := range h.now {
 		n := &Node{Entry: found.entry, Path: h.path, Layer: found.layer, By: -1}
 		switch {
-		case h.hidden || isMarker(h.base, found.entry):
-			n.State = Whiteout
 		case how.state != Live:
 			n.State, n.By, n.ByPath = how.state, how.layer, how.path
 		case i != shown:

@@ -1,9 +1,11 @@
 package overlay
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"strings"
 
 	"vitrine/explore/tarfs"
@@ -126,19 +128,49 @@ func (f *FS) Target(n *Node) (*Node, error) {
 // origin returns the entry whose content n has, and its layer.
 func (f *FS) origin(n *Node) (layer int, e *tarfs.Entry, err error) {
 	layer, e = n.Layer, n.Entry
-	for e.Type == tarfs.TypeLink { // each time in a lower layer
-		target, err := f.layers[layer].Target(e)
-		if err == nil {
-			return layer, target, nil
-		}
-		if !errors.Is(err, tarfs.ErrNoTarget) {
-			return 0, nil, err
-		}
-		found, lowerErr := f.Upto(layer-1).follow(tarfs.Escape(e.Link), false)
-		if lowerErr != nil || found.IsDir() {
-			return 0, nil, err
-		}
-		layer, e = found.Layer, found.Entry
+	for err == nil && e.Type == tarfs.TypeLink { // each time further to the front of its layer, or further down
+		layer, e, err = f.linked(layer, e)
 	}
-	return layer, e, nil
+	return layer, e, err
+}
+
+// linked returns what a hard link of a layer means: what stood under its name in the layer, before it; or else in the layers below; or
+// else in the layer, behind it.
+func (f *FS) linked(layer int, link *tarfs.Entry) (int, *tarfs.Entry, error) {
+	own, noTarget := f.layers[layer].Target(link)
+	switch {
+	case noTarget == nil && own.Header < link.Header:
+		return layer, own, nil
+	case noTarget != nil && !errors.Is(noTarget, tarfs.ErrNoTarget):
+		return 0, nil, noTarget
+	}
+	before, err := f.before(layer, link)
+	switch {
+	case err != nil:
+		return 0, nil, err
+	case before != nil && isDir(before):
+		return 0, nil, cmp.Or(noTarget, tarfs.ErrNoTarget)
+	case before != nil:
+		return layer, before, nil
+	}
+	below, err := f.Upto(layer-1).follow(tarfs.Escape(link.Link), false)
+	switch {
+	case err == nil && !below.IsDir():
+		return below.Layer, below.Entry, nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrLoop):
+		return 0, nil, err
+	}
+	return layer, own, noTarget
+}
+
+// before returns what stands under the name of a hard link in its layer, before it. It is a link or a directory, neither of which tarfs
+// takes for a target.
+func (c *core) before(layer int, link *tarfs.Entry) (*tarfs.Entry, error) {
+	name := path.Clean("/" + link.Link)[1:]
+	for e, err := range c.table(layer).Versions(tarfs.Escape(name)) {
+		if err != nil || e.Header < link.Header && !e.Synthetic {
+			return e, err
+		}
+	}
+	return nil, nil
 }

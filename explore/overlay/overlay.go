@@ -100,7 +100,7 @@ func (f *FS) at(path string, all bool) ([]*Node, error) {
 
 // rootNodes returns the history of the root, which nothing can delete. Without layers it is made up.
 func (f *FS) rootNodes(all bool) ([]*Node, error) {
-	h := history{path: ".", base: ".", top: f.top, all: all}
+	h := history{path: ".", all: all}
 	for l := 0; l <= f.top; l++ {
 		if f.layers[l] == nil {
 			continue

@@ -14,7 +14,12 @@ type scope struct {
 	path   string
 	dirs   []int  // layers that have a directory there, ascending
 	kills  []kill // ascending, at most one a layer
-	hidden bool   // a whiteout is above
+	hidden []int  // of dirs: layers in which a whiteout is above, so that nothing is live or does anything
+}
+
+// hides reports whether an entry of a layer, called base, is no file of the image.
+func (s *scope) hides(layer int, base string, e *tarfs.Entry) bool {
+	return isMarker(base, e) || slices.Contains(s.hidden, layer)
 }
 
 // kill says that a layer ended all that lower layers have in a directory. The first one above an entry is what ended it.
@@ -98,7 +103,7 @@ func (c *core) slots(s *scope, base string) (slots []slot, err error) {
 			}
 			found.entry = e
 		}
-		if i > 0 && canHide(base) {
+		if i > 0 && canHide(base) && !slices.Contains(s.hidden, l) {
 			if found.marker, err = c.marker(l, join(s.path, marker+base)); err != nil {
 				return nil, err
 			}
@@ -121,16 +126,20 @@ func (c *core) marker(layer int, path string) (*tarfs.Entry, error) {
 
 // enter returns the scope of a directory below s.
 func (c *core) enter(s *scope, base string, slots []slot) (*scope, error) {
-	in := &scope{path: join(s.path, base), kills: s.kills, hidden: s.hidden}
+	in := &scope{path: join(s.path, base), kills: s.kills}
 	for _, found := range slots {
 		if found.marker != nil {
 			in.kills = addKill(in.kills, kill{found.layer, Deleted, found.marker.Path})
 		}
 		switch {
 		case found.entry == nil:
+		case s.hides(found.layer, base, found.entry):
+			if isDir(found.entry) {
+				in.dirs = append(in.dirs, found.layer)
+				in.hidden = append(in.hidden, found.layer)
+			}
 		case isDir(found.entry):
 			in.dirs = append(in.dirs, found.layer)
-			in.hidden = in.hidden || isMarker(base, found.entry)
 		default:
 			in.kills = addKill(in.kills, kill{found.layer, Overwritten, in.path})
 		}
@@ -141,7 +150,7 @@ func (c *core) enter(s *scope, base string, slots []slot) (*scope, error) {
 // opaque looks for opaque markers in the layers that have others below them.
 func (c *core) opaque(s *scope) error {
 	for i, l := range s.dirs {
-		if i == 0 {
+		if i == 0 || slices.Contains(s.hidden, l) {
 			continue
 		}
 		e, err := c.marker(l, join(s.path, opaqueMarker))
