@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"archive/tar"
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -19,14 +20,105 @@ import (
 	"vitrine/explore/overlay/overlaytest"
 )
 
+const corpus = "../../testdata/overlay"
+
+// TestOverlayDocker holds the cases of testdata/overlay to docker export of the same layers: as one image of all that the daemon takes,
+// and one by one where it refuses or an image has to be its own.
+func TestOverlayDocker(t *testing.T) {
+	needE2E(t)
+	needRoot(t)
+	cases := overlaytest.Load(t, corpus)
+	for _, driver := range []string{"overlay2", "vfs"} {
+		t.Run(driver, func(t *testing.T) {
+			c := dockerWith(t, driver)
+			var together []*overlaytest.Case
+			for _, x := range cases {
+				switch {
+				case x.Docker[driver] == "refuses":
+					if lines, err := c.export(overlaytest.Tars(t, x.Layers)); err == nil {
+						t.Errorf("%s: the daemon takes it: %d files", x.Name, len(lines))
+					}
+				case x.Alone:
+					lines, err := c.export(overlaytest.Tars(t, x.Layers))
+					checkExport(t, driver, x, lines, err)
+				default:
+					together = append(together, x)
+				}
+			}
+			lines, err := c.export(overlaytest.Tars(t, overlaytest.Join(together)))
+			for _, x := range together {
+				checkExport(t, driver, x, inFolder(lines, x.Name), err)
+			}
+		})
+	}
+}
+
+// dockerWith starts a daemon with a storage driver, until t ends.
+func dockerWith(t *testing.T, driver string) docker {
+	t.Helper()
+	needProgram(t, "containerd", "containerd")
+	d, err := startDaemon(needProgram(t, "dockerd", "docker.io"), driver, "--storage-driver", driver)
+	if err != nil && strings.Contains(err.Error(), "not supported") {
+		missing(t, driver, "run it where the temporary directory is on ext4 or xfs")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.stop)
+	return docker{newProgram(t, needProgram(t, "docker", "docker.io"), "-H", d.host()), t, nil}
+}
+
+// checkExport compares what docker lists with what a case says is live.
+func checkExport(t *testing.T, driver string, x *overlaytest.Case, got []exported, err error) {
+	t.Helper()
+	want := x.Live()
+	lines := format(t, got, want)
+	same, differs := slices.Equal(lines, want), x.Docker[driver] == "differs"
+	if err != nil || same == differs {
+		t.Errorf("%s: docker lists\n\t%s\n%v; want (differs: %v)\n\t%s", x.Name, strings.Join(lines, "\n\t"), err, differs, strings.Join(want, "\n\t"))
+	}
+}
+
+// exported is a file that docker lists, and its content.
+type exported struct {
+	overlaytest.File
+	content []byte
+}
+
+// inFolder returns the files of a folder as if it were the root.
+func inFolder(all []exported, folder string) (own []exported) {
+	for _, e := range all {
+		if rest, ok := strings.CutPrefix(e.Path, folder+"/"); ok {
+			e.Path = rest
+			own = append(own, e)
+		}
+	}
+	return own
+}
+
+// format returns sorted lines. Directories that nobody gave a mode in what is wanted have none: each daemon makes up its own.
+func format(t *testing.T, all []exported, want []string) (lines []string) {
+	t.Helper()
+	for _, e := range all {
+		e.Implied = e.Mode.IsDir() && slices.Contains(want, "dir - "+overlaytest.Quote(e.Path))
+		e.Body = bytes.NewReader(e.content)
+		line, err := overlaytest.Format(e.File)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, line)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
 // export returns what docker export lists of a container of an image of some layers.
-func (c docker) export(layers [][]byte) ([]string, error) {
+func (c docker) export(layers [][]byte) ([]exported, error) {
 	ids := make([]digest.Digest, len(layers))
 	for i, l := range layers {
 		ids[i] = digest.FromBytes(l)
 	}
 	archive := dockerArchive(c.t, imageConfig(c.t, ids, runtime.GOARCH), layers)
-	defer os.Remove(archive)
 	if _, err := c.try("load", "-q", "-i", archive); err != nil {
 		return nil, err
 	}
@@ -41,51 +133,38 @@ func (c docker) export(layers [][]byte) ([]string, error) {
 	if _, err := c.try("export", "-o", file, id); err != nil {
 		return nil, err
 	}
-	return listTar(c.t, file), nil
+	return listTar(file)
 }
 
-// listTar returns the entries of an archive as lines of overlaytest. Hard links are shown as what they mean.
-func listTar(t *testing.T, file string) (lines []string) {
-	t.Helper()
-	f, err := os.Open(file)
+// ofDocker is what every container has on top of its image.
+var ofDocker = strings.Fields("dev dev/console dev/pts dev/shm etc etc/hostname etc/hosts etc/mtab etc/resolv.conf proc sys .dockerenv")
+
+// listTar lists an archive. Hard links are listed as the files that they are.
+func listTar(file string) (files []exported, err error) {
+	archive, err := os.Open(file)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	defer f.Close()
-	shown := map[string]overlaytest.File{}
-	for r := tar.NewReader(f); ; {
+	defer archive.Close()
+	seen := map[string]exported{}
+	for r := tar.NewReader(archive); ; {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			return lines
+			return files, nil
 		}
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
-		name := path.Clean(h.Name)
-		file := overlaytest.File{Path: name, Mode: h.FileInfo().Mode(), Size: h.Size, Link: h.Linkname, Body: r}
-		_ = shown
-		line, err := overlaytest.Format(file)
-		if err != nil {
-			t.Fatal(err)
+		e := exported{File: overlaytest.File{Mode: h.FileInfo().Mode(), Size: h.Size, Link: h.Linkname}}
+		if h.Typeflag == tar.TypeLink {
+			e = seen[path.Clean(h.Linkname)]
+		} else if e.content, err = io.ReadAll(r); err != nil {
+			return nil, err
 		}
-		lines = append(lines, line)
-	}
-}
-
-func TestOverlayTry(t *testing.T) {
-	needE2E(t)
-	needRoot(t)
-	driver := os.Getenv("DRIVER")
-	d, err := startDaemon(needProgram(t, "dockerd", "docker.io"), "d"+driver, "--storage-driver", driver)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.stop()
-	p := newProgram(t, needProgram(t, "docker", "docker.io"), "-H", d.host())
-	c := docker{p, t, nil}
-	for _, x := range overlaytest.Load(t, "../../testdata/overlay") {
-		lines, err := c.export(x.Tars(t))
-		slices.Sort(lines)
-		t.Logf("CASE %s\n%s\n%v", x.Name, strings.Join(lines, "\n"), err)
+		e.Path = path.Clean(h.Name)
+		seen[e.Path] = e
+		if !slices.Contains(ofDocker, e.Path) {
+			files = append(files, e)
+		}
 	}
 }

@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write what the cases of testdata/overla
 func TestCorpus(t *testing.T) {
 	for _, c := range overlaytest.Load(t, corpus) {
 		t.Run(c.Name, func(t *testing.T) {
-			f := lay(t, c.Tars(t)...)
+			f := lay(t, overlaytest.Tars(t, c.Layers)...)
 			view, dead := listing(t, f)
 			if *update {
 				c.View, c.Dead = view, dead
@@ -34,6 +34,32 @@ func TestCorpus(t *testing.T) {
 				checkFS(t, f)
 			}
 		})
+	}
+}
+
+// TestJoined lays all cases as one image, each in a folder, which daemons are held to as well.
+func TestJoined(t *testing.T) {
+	var cases []*overlaytest.Case
+	for _, c := range overlaytest.Load(t, corpus) {
+		if !c.Alone {
+			cases = append(cases, c)
+		}
+	}
+	f := lay(t, overlaytest.Tars(t, overlaytest.Join(cases))...)
+	for _, c := range cases {
+		var lines []string
+		for n, err := range f.Walk(c.Name) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n.State == Live && n.Path != c.Name {
+				moved := *n
+				moved.Path = strings.TrimPrefix(n.Path, c.Name+"/")
+				lines = append(lines, format(t, f, &moved))
+			}
+		}
+		slices.Sort(lines)
+		compare(t, c.Name, lines, c.Live())
 	}
 }
 

@@ -22,8 +22,7 @@ func FuzzOverlay(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		layers := randomLayers(b)
-		c := &overlaytest.Case{Layers: layers}
-		img := lay(t, c.Tars(t)...)
+		img := lay(t, overlaytest.Tars(t, layers)...)
 		ref := newReference(layers)
 		for top := range layers {
 			checkView(t, img.Upto(top), ref, top)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -128,35 +127,4 @@ func (c *Case) entry(line string, gnu bool) error {
 	last := &c.Layers[len(c.Layers)-1]
 	*last = append(*last, e)
 	return err
-}
-
-// Tars returns the layers as archives.
-func (c *Case) Tars(t testing.TB) (tars [][]byte) {
-	t.Helper()
-	for _, l := range c.Layers {
-		tars = append(tars, Tar(t, l))
-	}
-	return tars
-}
-
-// Join lays cases beside each other, each in a folder of its name, as one image. Those that have to be alone are left out.
-func Join(cases []*Case) *Case {
-	all := &Case{Name: "all"}
-	for _, c := range cases {
-		if c.Alone {
-			continue
-		}
-		for i, l := range c.Layers {
-			if i == len(all.Layers) {
-				all.Layers = append(all.Layers, nil)
-			}
-			if i == 0 {
-				l = slices.Insert(slices.Clone(l), 0, Entry{Kind: "dir", Mode: 0o755})
-			}
-			for _, e := range l {
-				all.Layers[i] = append(all.Layers[i], e.below(c.Name))
-			}
-		}
-	}
-	return all
 }

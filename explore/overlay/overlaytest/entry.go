@@ -82,16 +82,13 @@ func repeat(word string) string {
 	return before + strings.Repeat(what, n) + repeat(after)
 }
 
-// below moves an entry into a folder.
-func (e Entry) below(folder string) Entry {
-	e.Name = folder + "/" + e.Name
-	if e.Kind == "hard" {
-		e.Link = folder + "/" + e.Link
+// Tars makes an archive of each layer.
+func Tars(t testing.TB, layers [][]Entry) (tars [][]byte) {
+	t.Helper()
+	for _, l := range layers {
+		tars = append(tars, Tar(t, l))
 	}
-	if e.Kind == "link" && strings.HasPrefix(e.Link, "/") {
-		e.Link = "/" + folder + e.Link
-	}
-	return e
+	return tars
 }
 
 // Tar makes an archive of entries, in their order.
