@@ -61,7 +61,7 @@ func (x *Indexer) join(ctx context.Context, s source, urgent bool) (f *flight, m
 	defer x.mu.Unlock()
 	if f = x.flights[s.d]; f == nil {
 		mine = true
-		f = &flight{done: make(chan struct{})}
+		f = &flight{done: make(chan struct{}), tape: tape{max: x.tapes}}
 		x.start(ctx, f, s, urgent)
 	}
 	f.users++

@@ -27,8 +27,8 @@ type IndexerOptions struct {
 	MaxFile int64           // bytes of a file that OpenFile opens: 1 GiB by default
 	Log     *slog.Logger    // nil discards
 
-	// What stays open for the next one: at most so many layers, 128 by default, each two open files, and so many bytes of what they have decoded,
-	// 128 MiB by default. Layers in use come on top of that.
+	// What stays open for the next one: at most so many layers, 128 by default and none if negative, each two open files, and so many bytes of what
+	// they have decoded, 128 MiB by default. Layers in use come on top of that.
 	PoolLayers int
 	PoolBytes  int64
 }
@@ -43,8 +43,8 @@ type Indexer struct {
 	unpacks  chan struct{} // openings of what has no index, which may take some memory
 	pool     *pool
 	verdicts *verdicts
-
-	flying sync.WaitGroup
+	flying   sync.WaitGroup
+	tapes    int64 // bytes of one
 
 	mu      sync.Mutex
 	closed  bool
@@ -59,6 +59,7 @@ func NewIndexer(o *IndexerOptions) *Indexer {
 		slots:    make(chan struct{}, runtime.GOMAXPROCS(0)),
 		unpacks:  make(chan struct{}, runtime.GOMAXPROCS(0)),
 		verdicts: newVerdicts(),
+		tapes:    maxTape,
 		flights:  map[digest.Digest]*flight{},
 		waiting:  map[queued]bool{},
 	}

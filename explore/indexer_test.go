@@ -40,7 +40,7 @@ func layer(t *testing.T, content string) []byte {
 	return buf.Bytes()
 }
 
-func put(t *testing.T, s storage.Store, raw []byte) digest.Digest {
+func put(t testing.TB, s storage.Store, raw []byte) digest.Digest {
 	t.Helper()
 	d := digest.FromBytes(raw)
 	if err := storage.PutBlob(t.Context(), s, "app", d, bytes.NewReader(raw)); err != nil {

@@ -37,23 +37,25 @@ func (m *Memory) Put(_ context.Context, key string, write func(io.Writer) error)
 	if err := write(w); err != nil {
 		return err
 	}
-	b := bytes.Clone(w.Bytes()) // of its own length
+	b := bytes.Clone(w.b) // of its own length
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.kept.put(key, b, int64(len(b)))
 	return nil
 }
 
+// boundedBuffer has no way to be written to but one.
 type boundedBuffer struct {
-	bytes.Buffer
+	b   []byte
 	max int64
 }
 
-func (b *boundedBuffer) Write(p []byte) (int, error) {
-	if int64(b.Len()+len(p)) > b.max {
-		return 0, fmt.Errorf("%w: more than the %d bytes of the cache", storage.ErrNoSpace, b.max)
+func (w *boundedBuffer) Write(p []byte) (int, error) {
+	if int64(len(w.b)+len(p)) > w.max {
+		return 0, fmt.Errorf("%w: more than the %d bytes of the cache", storage.ErrNoSpace, w.max)
 	}
-	return b.Buffer.Write(p)
+	w.b = append(w.b, p...)
+	return len(p), nil
 }
 
 // section is a part of something that others close, as a Blob.

@@ -13,6 +13,8 @@ const maxTape = 16 << 20
 // tape is the entries of a pass that is under way, in the order of the archive. Where there are more than it holds the first ones go, and who has not
 // seen them by then waits for the table: a reader that is slow, or that never reads on, neither stops the pass nor makes it take more memory.
 type tape struct {
+	max int64
+
 	mu      sync.Mutex
 	entries []*tarfs.Entry
 	first   int           // number of entries[0] in the archive
@@ -25,7 +27,7 @@ func (t *tape) add(e *tarfs.Entry) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.entries = append(t.entries, e)
-	for t.bytes += entryBytes(e); t.bytes > maxTape && len(t.entries) > 1; t.first++ {
+	for t.bytes += entryBytes(e); t.bytes > t.max && len(t.entries) > 1; t.first++ {
 		t.bytes -= entryBytes(t.entries[0])
 		t.entries[0] = nil
 		t.entries = t.entries[1:]
