@@ -3,7 +3,6 @@ package explore
 import (
 	"fmt"
 	"html/template"
-	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -91,9 +90,20 @@ func plural(n int) string {
 // clock is how pages show a time: ISO 8601 to the second, in UTC.
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
 
+// grouped is group for templates, whose numbers are of two types.
+func grouped(n any) (string, error) {
+	switch n := n.(type) {
+	case int:
+		return group(int64(n)), nil
+	case int64:
+		return group(n), nil
+	}
+	return "", fmt.Errorf("%T is no number", n)
+}
+
 // functions are those of all templates.
 var functions = template.FuncMap{
-	"iec": iec, "exact": exact, "group": func(n reflect.Value) string { return group(n.Int()) }, "short": short, "clock": clock,
+	"iec": iec, "exact": exact, "group": grouped, "short": short, "clock": clock,
 	"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"since":   func(t time.Time) string { return since(time.Now(), t) },
 	"plural":  plural, "asset": asset,

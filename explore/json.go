@@ -26,7 +26,8 @@ type jsonContext struct {
 	target    target           // what that page is about
 	kind      docKind          // what the document is; "" has kindOf tell by the media type
 	mediaType string           // of the document
-	of        digest.Digest    // the manifest that a config belongs to, "" if that is not known
+	manifest  digest.Digest    // that has the document, "" if that is not known
+	of        digest.Digest    // the image that the document is about: of a config its manifest, of what is attached to an image that image
 	layers    []oci.Descriptor // of that manifest, from the base up
 	parts     []string         // the pipelines that took the document out of target, in order
 }
@@ -58,13 +59,13 @@ func kindOf(mediaType string) docKind {
 // jsonView is a document as a page shows it: what jq prints, with the keys in the order that people read them in. In JSON it is left out: pages have
 // the document itself there.
 type jsonView struct {
-	Pieces []jsonPiece
+	Pieces []textSpan
 	Note   string // what is left out, and why
 	Raw    string // URL of the whole, where something is left out
 }
 
-// jsonPiece is text that goes on over lines until something is to be said about it.
-type jsonPiece struct {
+// textSpan is text that goes on over lines until something is to be said about it.
+type textSpan struct {
 	Text string
 	link
 }
@@ -95,7 +96,7 @@ func (h *handler) jsonView(r *request, c jsonContext, root *inspect.Node) *jsonV
 // jsonPrinter writes a document piece by piece.
 type jsonPrinter struct {
 	linker
-	pieces []jsonPiece
+	pieces []textSpan
 	text   strings.Builder // what comes before the next piece with a link
 	lines  int
 	size   int
@@ -109,7 +110,7 @@ func (p *jsonPrinter) write(s string) {
 
 func (p *jsonPrinter) flush() {
 	if p.text.Len() > 0 {
-		p.pieces = append(p.pieces, jsonPiece{Text: p.text.String()})
+		p.pieces = append(p.pieces, textSpan{Text: p.text.String()})
 		p.text.Reset()
 	}
 }
@@ -122,7 +123,7 @@ func (p *jsonPrinter) piece(s string, l link) {
 	}
 	p.flush()
 	p.size += len(s) + len(l.Href)
-	p.pieces = append(p.pieces, jsonPiece{s, l})
+	p.pieces = append(p.pieces, textSpan{s, l})
 }
 
 // newline begins a line, unless the page is full.

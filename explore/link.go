@@ -173,7 +173,7 @@ func webURL(s string) bool {
 func (c jsonContext) href(pairs ...string) string {
 	all := []string{}
 	if c.page == "blob" {
-		all = append(all, "mt", c.mediaType, "manifest", string(c.of))
+		all = append(all, "mt", c.mediaType, "manifest", string(c.manifest))
 	}
 	for _, p := range c.parts {
 		all = append(all, "jq", p)

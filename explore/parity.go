@@ -2,6 +2,7 @@ package explore
 
 import (
 	"net"
+	"net/http"
 	"net/netip"
 	"strings"
 )
@@ -28,4 +29,25 @@ func loopback(host string) string {
 		return ":" + port
 	}
 	return ""
+}
+
+// redirect sends whoever asked to a URL of ours, for good or for now.
+func (h *handler) redirect(w http.ResponseWriter, r *request, to string, forGood bool) error {
+	status := http.StatusFound
+	if forGood {
+		status = http.StatusMovedPermanently
+		w.Header().Set("Cache-Control", h.cacheControl(true))
+	}
+	http.Redirect(w, r.Request, to, status)
+	return nil
+}
+
+// pairs are parameters of the request, for withQuery, as often as they stand there.
+func (r *request) pairs(keys ...string) (pairs []string) {
+	for _, k := range keys {
+		for _, v := range r.query[k] {
+			pairs = append(pairs, k, v)
+		}
+	}
+	return pairs
 }

@@ -27,13 +27,15 @@ import (
 type site struct {
 	t     *testing.T
 	store storage.Store
+	index *Indexer
 	http.Handler
 }
 
 func newSite(t *testing.T, o *Options) *site {
 	t.Helper()
 	store := memory.New()
-	return &site{t, store, New(store, o)}
+	h := New(store, o)
+	return &site{t, store, h.(*handler).index, h}
 }
 
 // get asks as a browser does; headers are pairs and may say otherwise.
@@ -47,6 +49,9 @@ func (s *site) get(url string, headers ...string) *httptest.ResponseRecorder {
 	}
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
+	if strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") && w.Code/100 != 3 && w.Header().Get("Content-Encoding") == "" {
+		checkHTML(s.t, url, w.Body.String())
+	}
 	return w
 }
 
@@ -168,6 +173,9 @@ var (
 // golden compares a page with testdata/golden/NAME.html, whose first line is the status.
 func golden(t *testing.T, name string, w *httptest.ResponseRecorder) {
 	t.Helper()
+	if w.Code == http.StatusInternalServerError {
+		t.Fatalf("%s: %s", name, w.Body)
+	}
 	got := strconv.Itoa(w.Code) + " " + http.StatusText(w.Code) + "\n" + pushes.ReplaceAllString(w.Body.String(), "<time>when it was pushed</time>")
 	got = versions.ReplaceAllString(ages.ReplaceAllString(got, `title="some time ago"`), "")
 	file := filepath.Join("testdata", "golden", name+".html")

@@ -62,7 +62,7 @@ func BuildIndex(ctx context.Context, r io.Reader, o *Options) (*Index, error) {
 
 // build finds out what the blob is and scans it.
 func (x *Index) build(in *input, o *Options) error {
-	r := bufio.NewReaderSize(in, pieceSize)
+	r := bufio.NewReaderSize(in, peekSize)
 	head, err := peek(r)
 	if err != nil {
 		return err
@@ -114,8 +114,8 @@ func peek(r reader) ([]byte, error) {
 // buildGzip decompresses on a goroutine of its own what is scanned on this one.
 func (x *Index) buildGzip(r io.Reader, o *Options) error {
 	b := zran.NewBuilder(r, &zran.Options{Span: o.Span, MaxSize: o.MaxSize})
-	p := newPieces()
-	stop := p.feed(func() error { _, err := b.WriteTo(p); return err })
+	p := newPieces(zran.PieceBuffer)
+	stop := p.feed(b)
 	defer stop()
 	err := x.scanGzip(p, o)
 	stop()

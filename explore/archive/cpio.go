@@ -108,7 +108,10 @@ func (s *cpioScanner) next() (more bool, err error) {
 	if err := s.body(e, h[cpioSize]); err != nil {
 		return false, err
 	}
-	return true, s.add(e, cpioFile{h[cpioMajor], h[cpioMinor], h[cpioInode]}, h[cpioLinks])
+	if err := s.add(e, cpioFile{h[cpioMajor], h[cpioMinor], h[cpioInode]}, h[cpioLinks]); err != nil {
+		return false, err
+	}
+	return true, s.skip(4)
 }
 
 func (s *cpioScanner) header() (h [13]int64, err error) {
@@ -147,10 +150,7 @@ func (s *cpioScanner) body(e *tarfs.Entry, size int64) (err error) {
 			e.Size = size
 		}
 	}
-	if err != nil {
-		return err
-	}
-	return s.skip(4)
+	return err
 }
 
 // add passes e on, with the links that waited for it.

@@ -9,10 +9,18 @@ import (
 	"io"
 	"runtime/debug"
 	"sync"
+
+	"vitrine/explore/zran"
 )
 
 // pieceSize is what goes from one goroutine to the next: it stays in the second-level cache on the way.
 const pieceSize = 64 << 10
+
+// peekSize is the buffer from which the first bytes are looked at: small enough that large reads pass it by.
+const peekSize = 32 << 10
+
+// inFlight is how many pieces there are, so that neither side waits for the other where files are small and many.
+const inFlight = 6
 
 // input reads the blob: it counts the bytes, keeps the last ones, stops when ctx is done, and passes all on to be hashed.
 type input struct {
@@ -37,66 +45,50 @@ func (in *input) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// pieces are buffers on their way from one goroutine to another and back. All but the last are full.
+// pieces are buffers on their way from one goroutine to another and back.
 type pieces struct {
-	full, empty chan []byte
+	full, empty chan piece
 	done        chan struct{} // closed by the reading side when it reads no more
 
-	filling []byte // by the writing side
 	err     error  // of the writing side, once full is closed
-	reading []byte // the piece of the reading side
+	reading piece  // of the reading side
 	rest    []byte // of reading
 }
 
-func newPieces() *pieces {
-	const inFlight = 8 // so that neither side waits for the other where files are small and many
-	p := &pieces{full: make(chan []byte, inFlight), empty: make(chan []byte, inFlight), done: make(chan struct{})}
+type piece struct{ buf, data []byte } // data is a part of buf
+
+// newPieces returns pieces with buffers of size bytes.
+func newPieces(size int) *pieces {
+	p := &pieces{full: make(chan piece, inFlight), empty: make(chan piece, inFlight), done: make(chan struct{})}
 	for range inFlight {
-		p.empty <- make([]byte, 0, pieceSize)
+		p.empty <- piece{buf: make([]byte, size)}
 	}
 	return p
 }
 
-// Write implements [io.Writer]; it copies.
-func (p *pieces) Write(b []byte) (n int, err error) {
-	for n < len(b) {
-		if p.filling == nil {
-			select {
-			case <-p.done:
-				return n, io.ErrClosedPipe
-			case p.filling = <-p.empty:
-			}
-		}
-		at := len(p.filling)
-		m := copy(p.filling[at:pieceSize], b[n:])
-		p.filling = p.filling[:at+m]
-		n += m
-		if len(p.filling) == pieceSize {
-			p.flush()
-		}
-	}
-	return n, nil
-}
-
-func (p *pieces) flush() {
-	if p.filling != nil {
-		p.full <- p.filling // has room for all there are
-		p.filling = nil
-	}
-}
-
-// finish ends what is written; err is what the reading side gets, io.EOF if it is nil.
+// finish ends what is written; err is what the reading side gets.
 func (p *pieces) finish(err error) {
-	p.flush()
-	if p.err = err; err == nil {
-		p.err = io.EOF
-	}
+	p.err = err
 	close(p.full)
 }
 
-// feed runs write, which writes to p, on a goroutine of its own. stop ends it and waits for that; if write panics, stop does: nobody could recover on
-// that goroutine.
-func (p *pieces) feed(write func() error) (stop func()) {
+// decode passes on what b decodes, until the error of its end.
+func (p *pieces) decode(b *zran.Builder) (err error) {
+	for err == nil {
+		select {
+		case <-p.done:
+			return io.ErrClosedPipe
+		case next := <-p.empty:
+			if next.data, err = b.Piece(next.buf); len(next.data) > 0 {
+				p.full <- next // has room for all there are
+			}
+		}
+	}
+	return err
+}
+
+// feed decodes on a goroutine of its own. stop ends it and waits for that; if b panics, stop does: nobody could recover on that goroutine.
+func (p *pieces) feed(b *zran.Builder) (stop func()) {
 	var thrown any
 	stopped := make(chan struct{})
 	go func() {
@@ -108,7 +100,7 @@ func (p *pieces) feed(write func() error) (stop func()) {
 			}
 			p.finish(err)
 		}()
-		err = write()
+		err = p.decode(b)
 	}()
 	return sync.OnceFunc(func() {
 		close(p.done)
@@ -134,15 +126,15 @@ func (p *pieces) fill() error {
 	if len(p.rest) > 0 {
 		return nil
 	}
-	if p.reading != nil {
-		p.empty <- p.reading[:0]
-		p.reading = nil
+	if p.reading.buf != nil {
+		p.empty <- p.reading
+		p.reading = piece{}
 	}
-	piece, more := <-p.full
+	next, more := <-p.full
 	if !more {
 		return p.err
 	}
-	p.reading, p.rest = piece, piece
+	p.reading, p.rest = next, next.data
 	return nil
 }
 
@@ -164,16 +156,17 @@ func (p *pieces) Peek(n int) ([]byte, error) {
 	return p.rest[:min(n, len(p.rest))], nil
 }
 
-// hasher hashes on a goroutine of its own.
+// hasher hashes copies of what is written to it, on a goroutine of its own.
 type hasher struct {
 	*pieces
-	sum    hash.Hash
-	hashed chan struct{}
-	end    sync.Once
+	filling piece
+	sum     hash.Hash
+	hashed  chan struct{}
+	end     sync.Once
 }
 
 func newHasher() *hasher {
-	h := &hasher{pieces: newPieces(), sum: sha256.New(), hashed: make(chan struct{})}
+	h := &hasher{pieces: newPieces(pieceSize), sum: sha256.New(), hashed: make(chan struct{})}
 	go func() {
 		defer close(h.hashed)
 		for {
@@ -187,10 +180,36 @@ func newHasher() *hasher {
 	return h
 }
 
+// Write implements [io.Writer].
+func (h *hasher) Write(b []byte) (n int, err error) {
+	for n < len(b) {
+		if h.filling.buf == nil {
+			h.filling = <-h.empty
+			h.filling.data = h.filling.buf[:0]
+		}
+		at := len(h.filling.data)
+		m := copy(h.filling.buf[at:], b[n:])
+		h.filling.data = h.filling.buf[:at+m]
+		n += m
+		if at+m == len(h.filling.buf) {
+			h.flush()
+		}
+	}
+	return n, nil
+}
+
+func (h *hasher) flush() {
+	if h.filling.buf != nil {
+		h.full <- h.filling
+		h.filling = piece{}
+	}
+}
+
 // Sum ends the hashing and returns the digest of what was written.
 func (h *hasher) Sum() (sum [32]byte) {
 	h.end.Do(func() {
-		h.finish(nil)
+		h.flush()
+		h.finish(io.EOF)
 		<-h.hashed
 	})
 	h.sum.Sum(sum[:0])

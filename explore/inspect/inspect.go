@@ -14,6 +14,8 @@ var decoders = map[Kind]decoder{
 	KindELF:   decodeELF,
 	KindMachO: decodeMachO,
 	KindPE:    decodePE,
+	KindPEM:   decodePEM,
+	KindCert:  decodeCert,
 }
 
 // Inspect decodes the size bytes of r, of which name is a path or a media type that settles what the bytes leave open. The Doc is nil for

@@ -48,6 +48,15 @@ func NewBuilder(o *Options) *Builder {
 // Add takes an entry in and sets its path; what the entry says is copied. Entries come in the order of the archive. The error wraps
 // [ErrLimit].
 func (b *Builder) Add(e *Entry) error {
+	if err := b.add(e); err != nil || b.opts.Visit == nil {
+		return err
+	}
+	visited := *e
+	b.opts.Visit(&visited)
+	return nil
+}
+
+func (b *Builder) add(e *Entry) error {
 	if e.Type == TypeGlobal {
 		return b.pack(e, ofGlobal)
 	}

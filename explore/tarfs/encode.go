@@ -2,6 +2,7 @@ package tarfs
 
 import (
 	"bytes"
+	"cmp"
 	"compress/flate"
 	"encoding/binary"
 	"hash/crc32"
@@ -152,10 +153,7 @@ func common(a, b string) (n int) {
 }
 
 // table returns everything that was added, and how many bytes that is.
-func (c *encoder) table(info Info) (io.ReaderAt, int64, error) {
-	if err := c.flush(); err != nil {
-		return nil, 0, err
-	}
+func (c *encoder) table(info Info) (io.ReaderAt, int64) {
 	directory := len(c.rows) + len(c.separators)
 	size := headerSize + directory + int(c.blocks.size)
 	t := make([]byte, 0, headerSize+directory)
@@ -168,7 +166,7 @@ func (c *encoder) table(info Info) (io.ReaderAt, int64, error) {
 	crc := crc32.Update(crc32.Checksum(c.rows, castagnoli), castagnoli, c.separators)
 	t = le.AppendUint32(t, crc)
 	t = le.AppendUint32(t, crc32.Checksum(t, castagnoli))
-	return stored{append(append(t, c.rows...), c.separators...), c.blocks}, int64(size), nil
+	return stored{append(append(t, c.rows...), c.separators...), c.blocks}, int64(size)
 }
 
 // appendBlock appends keys and columns of entries.
@@ -201,21 +199,61 @@ func (b *Builder) Table(info Info) (*Table, error) {
 	if err := b.finish(); err != nil {
 		return nil, err
 	}
-	c := newEncoder()
-	for i, r := range b.rows {
+	c, rest := newEncoder(), newEncoder()
+	middle := len(b.rows) / 2
+	if len(b.rows) < 4*blockEntries {
+		middle = len(b.rows)
+	}
+	var failed error
+	var thrown any
+	done := make(chan struct{})
+	go func() { // nobody hashes any more: there are two processors for this
+		defer close(done)
+		defer func() { thrown = recover() }()
+		failed = b.encode(rest, middle, len(b.rows))
+	}()
+	err := b.encode(c, 0, middle)
+	<-done
+	if thrown != nil {
+		panic(thrown) // here it can be recovered from
+	}
+	if err = cmp.Or(err, failed); err != nil {
+		return nil, err
+	}
+	c.join(rest)
+	r, size := c.table(info)
+	return OpenTable(r, size)
+}
+
+// encode passes a range of rows to c, in blocks.
+func (b *Builder) encode(c *encoder, from, to int) error {
+	if from > 0 {
+		c.lastKey = key(b.path(b.rows[from-1]))
+	}
+	for i, r := range b.rows[from:to] {
 		e := c.next()
 		b.unpack(r, e)
-		e.Overwritten = b.overwritten(i)
-		if t, ok := b.target[i]; ok {
+		e.Overwritten = b.overwritten(from + i)
+		if t, ok := b.target[from+i]; ok {
 			e.target = t + 1
 		}
 		if err := c.added(); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	r, size, err := c.table(info)
-	if err != nil {
-		return nil, err
+	return c.flush()
+}
+
+// join appends the blocks of an encoder whose entries come after those of c.
+func (c *encoder) join(rest *encoder) {
+	for row := rest.rows; len(row) > 0; row = row[rowSize:] {
+		le.PutUint64(row, le.Uint64(row)+uint64(c.blocks.size))
+		le.PutUint64(row[8:], le.Uint64(row[8:])+uint64(c.count))
+		le.PutUint32(row[28:], le.Uint32(row[28:])+uint32(len(c.separators)))
 	}
-	return OpenTable(r, size)
+	c.rows, c.separators, c.count = append(c.rows, rest.rows...), append(c.separators, rest.separators...), c.count+rest.count
+	for i, piece := range rest.blocks.pieces {
+		c.blocks.append(piece)
+		rest.blocks.pieces[i] = nil
+	}
 }

@@ -2,6 +2,7 @@ package tarfs
 
 import (
 	"bytes"
+	"math/bits"
 	"strconv"
 	"strings"
 	"time"
@@ -72,15 +73,21 @@ func IsTar(head []byte) bool {
 
 // checksums returns the sum of all bytes with the checksum itself as spaces: POSIX adds unsigned bytes, Sun's tar signed ones.
 func (b *block) checksums() (unsigned, signed int64) {
-	for _, c := range b {
-		unsigned += int64(c)
-		signed += int64(int8(c))
+	const even, signs = 0x00ff00ff00ff00ff, 0x8080808080808080
+	var sums uint64 // four of 16 bits each: 512 bytes have at most 130560 together
+	negative := 0
+	for i := 0; i < blockSize; i += 8 {
+		v := le.Uint64(b[i : i+8])
+		if i == 148&^7 { // the checksum takes the last half of these bytes, and the first of the next
+			v = v&0xffffffff | 0x20202020<<32
+		} else if i == 156&^7 {
+			v = v&^0xffffffff | 0x20202020
+		}
+		sums += v&even + v>>8&even
+		negative += bits.OnesCount64(v & signs)
 	}
-	for _, c := range b.field(148, 8) {
-		unsigned += ' ' - int64(c)
-		signed += ' ' - int64(int8(c))
-	}
-	return unsigned, signed
+	unsigned = int64(sums&0xffff + sums>>16&0xffff + sums>>32&0xffff + sums>>48)
+	return unsigned, unsigned - 256*int64(negative)
 }
 
 // header parses b into e: the fields that a header has without the extended ones. ok is false where archive/tar returns ErrHeader.
@@ -90,6 +97,7 @@ func (b *block) header(e *Entry) (f format, ok bool) {
 		return f, false
 	}
 	var p numbers
+	uname, gname := e.Uname, e.Gname // of the entry before
 	*e = Entry{
 		Name:    cString(b.field(0, 100)),
 		Mode:    p.number(b.field(100, 8)),
@@ -103,7 +111,7 @@ func (b *block) header(e *Entry) (f format, ok bool) {
 	if f == formatV7 {
 		return f, !p.bad
 	}
-	e.Uname, e.Gname = cString(b.field(265, 32)), cString(b.field(297, 32))
+	e.Uname, e.Gname = again(uname, b.field(265, 32)), again(gname, b.field(297, 32))
 	e.DevMajor, e.DevMinor = p.number(b.field(329, 8)), p.number(b.field(337, 8))
 	if prefix := b.prefix(f, &p); prefix != "" {
 		e.Name = prefix + "/" + e.Name
@@ -138,9 +146,19 @@ func isASCII(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 }) < 0
 }
 
-func cString(b []byte) string {
+func cString(b []byte) string { return string(upToNUL(b)) }
+
+func upToNUL(b []byte) []byte {
 	if i := bytes.IndexByte(b, 0); i >= 0 {
-		b = b[:i]
+		return b[:i]
+	}
+	return b
+}
+
+// again is cString where the same string is likely to come again.
+func again(last string, b []byte) string {
+	if b = upToNUL(b); string(b) == last {
+		return last
 	}
 	return string(b)
 }
@@ -176,6 +194,18 @@ func (p *numbers) number(b []byte) int64 {
 }
 
 func (p *numbers) octal(b []byte) int64 {
+	n, x := 0, int64(0)
+	for n < len(b) && b[n]&^7 == '0' {
+		x = x<<3 | int64(b[n]&7)
+		n++
+	}
+	if n > 0 && n < len(b) && n <= 12 && b[n] == 0 { // as nearly all are
+		return x
+	}
+	return p.oddOctal(b)
+}
+
+func (p *numbers) oddOctal(b []byte) int64 {
 	b = bytes.Trim(b, " \x00")
 	if len(b) == 0 {
 		return 0

@@ -24,8 +24,8 @@ type Options struct {
 	// SkipDigests leaves out the SHA-256 of the contents, which is a quarter of the time that a layer takes. That of the stream is made.
 	SkipDigests bool
 
-	// Visit, if not nil, is called for each entry once its content was read, in the order of the archive. Links are not resolved then.
-	// The entry is the callee's to keep.
+	// Visit, if not nil, is called by [Builder.Add], with the path set: by Index for each entry as soon as its content was read, in the order of the
+	// archive. Links are not resolved then. The entry is the callee's to keep.
 	Visit func(*Entry)
 }
 
@@ -54,8 +54,9 @@ func (o *Options) withDefaults() *Options {
 func Index(r io.Reader, o *Options) (*Table, error) {
 	o = o.withDefaults()
 	s := newScanner(r, o)
+	defer s.in.sum.stop()
 	b := NewBuilder(o)
-	if err := s.scan(b, o.Visit); err != nil {
+	if err := s.scan(b); err != nil {
 		return nil, &Error{s.errorOffset(err), err}
 	}
 	end := s.in.off
@@ -63,6 +64,7 @@ func Index(r io.Reader, o *Options) (*Table, error) {
 		return nil, &Error{s.in.off, err}
 	}
 	info := Info{End: end, Size: s.in.off}
+	s.in.sum.stop()
 	s.in.sum.Sum(info.SHA256[:0])
 	table, err := b.Table(info)
 	if err != nil {
@@ -72,7 +74,7 @@ func Index(r io.Reader, o *Options) (*Table, error) {
 }
 
 // scan passes every entry on to b.
-func (s *scanner) scan(b *Builder, visit func(*Entry)) error {
+func (s *scanner) scan(b *Builder) error {
 	for {
 		err := s.next()
 		if err == io.EOF {
@@ -86,10 +88,6 @@ func (s *scanner) scan(b *Builder, visit func(*Entry)) error {
 		}
 		if err != nil {
 			return err
-		}
-		if visit != nil {
-			e := s.entry
-			visit(&e)
 		}
 	}
 }

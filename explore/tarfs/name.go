@@ -10,7 +10,7 @@ import (
 // Escape returns name as valid UTF-8 without NUL: a byte that is not UTF-8, a NUL, and each byte of U+FFFD itself becomes U+FFFD and two
 // hex digits. Other names, which is nearly all of them, stay as they are. [Unescape] is the inverse.
 func Escape(name string) string {
-	if utf8.ValidString(name) && !strings.ContainsAny(name, "\x00\uFFFD") {
+	if isPlain(name) || utf8.ValidString(name) && !strings.ContainsAny(name, "\x00\uFFFD") {
 		return name
 	}
 	var b strings.Builder
@@ -29,6 +29,16 @@ func Escape(name string) string {
 		name = name[n:]
 	}
 	return b.String()
+}
+
+// isPlain reports whether name is ASCII without NUL.
+func isPlain(name string) bool {
+	for i := range len(name) {
+		if name[i]-1 >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 const hexDigits = "0123456789ABCDEF"

@@ -12,7 +12,7 @@ type source struct {
 	r      PieceReader
 	unread []byte // of the piece that was read last
 	off    int64  // of unread, in the stream
-	sum    hash.Hash
+	sum    *digest
 }
 
 // PieceReader is a reader that has its bytes in memory already: [Index] takes them from there instead of copying them.
@@ -51,13 +51,55 @@ func (s *source) fill() error {
 	if len(s.unread) > 0 {
 		return nil
 	}
+	s.sum.wait()
 	piece, err := s.r.NextPiece()
 	if len(piece) == 0 {
 		return err
 	}
 	s.unread = piece
-	s.sum.Write(piece)
+	s.sum.start(piece)
 	return nil
+}
+
+// digest hashes a piece on a goroutine of its own while the caller, who has files to hash, goes on with the same piece.
+type digest struct {
+	hash.Hash
+	pieces chan []byte
+	hashed chan struct{}
+	busy   bool
+}
+
+func newDigest() *digest {
+	d := &digest{Hash: sha256.New(), pieces: make(chan []byte, 1), hashed: make(chan struct{}, 1)}
+	go func(pieces <-chan []byte) {
+		for p := range pieces {
+			d.Write(p)
+			d.hashed <- struct{}{}
+		}
+	}(d.pieces)
+	return d
+}
+
+// start has p hashed, which must stay as it is until wait returns.
+func (d *digest) start(p []byte) {
+	d.pieces <- p
+	d.busy = true
+}
+
+func (d *digest) wait() {
+	if d.busy {
+		<-d.hashed
+		d.busy = false
+	}
+}
+
+// stop waits, and ends the goroutine.
+func (d *digest) stop() {
+	d.wait()
+	if d.pieces != nil {
+		close(d.pieces)
+		d.pieces = nil
+	}
 }
 
 // take calls f with the next n bytes, in pieces. It returns the number of bytes that were not there: above zero only with an error.
@@ -110,7 +152,7 @@ type scanner struct {
 
 func newScanner(r io.Reader, o *Options) *scanner {
 	return &scanner{
-		in:      source{r: pieces(r), sum: sha256.New()},
+		in:      source{r: pieces(r), sum: newDigest()},
 		content: sha256.New(),
 		holes:   o.MaxHoles,
 		skip:    o.SkipDigests,

@@ -2,11 +2,15 @@ package zran
 
 import (
 	"errors"
+	"fmt"
 	"io"
 )
 
 // pieceSize is how much is decoded at once: it stays in the cache of the processor for who reads it next.
 const pieceSize = 256 << 10
+
+// PieceBuffer is how large a buffer for [Builder.Piece] has to be at least: pieces of 128 KiB come into it.
+const PieceBuffer = windowSize + 128<<10 + outSlack
 
 // Options are the choices of a [Builder]. The zero value and nil mean the defaults.
 type Options struct {
@@ -18,7 +22,8 @@ type Options struct {
 // 600 KiB, and the index, 2 KB for each checkpoint.
 type Builder struct {
 	d       decoder
-	r       int // out[r:w] is still to be read
+	own     []byte // what Read decodes into
+	r       int    // d.out[r:d.w] is still to be read
 	err     error
 	maxSize int64
 
@@ -42,7 +47,7 @@ func NewBuilder(r io.Reader, o *Options) *Builder {
 	}
 	b.plain = o.Span < 0
 	b.d.check = true
-	b.d.begin(r, 0, make([]byte, windowSize+pieceSize+outSlack))
+	b.d.begin(r, 0, nil)
 	return b
 }
 
@@ -52,7 +57,7 @@ func (b *Builder) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	b.fill()
+	b.fill(nil)
 	n := copy(p, b.d.out[b.r:b.d.w])
 	b.r += n
 	if n == 0 {
@@ -64,7 +69,7 @@ func (b *Builder) Read(p []byte) (int, error) {
 // WriteTo writes what is left of the decoded stream to w, in pieces of up to 256 KiB and without copying it.
 func (b *Builder) WriteTo(w io.Writer) (n int64, err error) {
 	for {
-		b.fill()
+		b.fill(nil)
 		if b.r == b.d.w {
 			break
 		}
@@ -80,6 +85,22 @@ func (b *Builder) WriteTo(w io.Writer) (n int64, err error) {
 	return n, b.err
 }
 
+// Piece is Read into a buffer that is the caller's, of at least [PieceBuffer] bytes: what it returns is part of it, and all of it must stay as
+// it is until the next call, to which the same buffer or another may be given. Bytes come without an error. It saves the copying of
+// Read to who keeps several pieces at a time.
+func (b *Builder) Piece(buf []byte) ([]byte, error) {
+	if len(buf) < PieceBuffer {
+		return nil, fmt.Errorf("zran: a buffer of %d bytes, want %d", len(buf), PieceBuffer)
+	}
+	b.fill(buf)
+	piece := b.d.out[b.r:b.d.w]
+	b.r = b.d.w
+	if len(piece) == 0 {
+		return nil, b.err
+	}
+	return piece, nil
+}
+
 // Index returns the checkpoints. It is an error to call it before Read has returned io.EOF, or WriteTo nil.
 func (b *Builder) Index() (*Index, error) {
 	switch {
@@ -93,14 +114,20 @@ func (b *Builder) Index() (*Index, error) {
 	return b.spans.index()
 }
 
-// fill decodes the next piece, all of the last being read.
-func (b *Builder) fill() {
+// fill decodes the next piece into buf, or b's own if it is nil, all of the last being read.
+func (b *Builder) fill(buf []byte) {
 	if b.r < b.d.w || b.err != nil {
 		return
 	}
-	b.d.slide()
+	if buf == nil {
+		if b.own == nil {
+			b.own = make([]byte, windowSize+pieceSize+outSlack)
+		}
+		buf = b.own
+	}
+	b.d.slide(buf)
 	b.r = b.d.w
-	for limit := windowSize + pieceSize; b.err == nil && b.d.w < limit; {
+	for limit := len(buf) - outSlack; b.err == nil && b.d.w < limit; {
 		if b.plain {
 			b.err = b.d.step(limit)
 		} else {

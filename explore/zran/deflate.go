@@ -24,7 +24,7 @@ type deflater struct {
 
 const (
 	hashBits = 12
-	maxTries = 8 // earlier positions with the same hash that are looked at
+	maxTries = 4 // earlier positions with the same hash that are looked at
 	minMatch = 4
 	maxMatch = 258
 )
@@ -77,33 +77,44 @@ func (d *deflater) match(src []byte) {
 		}
 		for end := i + n; i < end; i++ {
 			if i+minMatch <= len(src) {
-				h := hash(src[i:])
+				h := hash(le.Uint32(src[i:]))
 				d.prev[i], d.head[h] = d.head[h], int32(i+1)
 			}
 		}
 	}
 }
 
-func hash(p []byte) uint32 { return le.Uint32(p) * 0x9e3779b1 >> (32 - hashBits) }
+func hash(first uint32) uint32 { return first * 0x9e3779b1 >> (32 - hashBits) }
 
 // find returns the longest of the last places where the bytes from i on stood before, and how many they are.
 func (d *deflater) find(src []byte, i int) (from, n int) {
 	if i+minMatch > len(src) {
 		return 0, 0
 	}
-	most := min(len(src)-i, maxMatch)
-	at := d.head[hash(src[i:])]
+	most, first := min(len(src)-i, maxMatch), le.Uint32(src[i:])
+	at := d.head[hash(first)]
 	for try := 0; try < maxTries && at > 0 && i-int(at)+1 < windowSize; try++ {
-		k := 0
-		for k < most && src[int(at)-1+k] == src[i+k] {
-			k++
-		}
-		if k > n {
-			from, n = int(at)-1, k
+		if p := src[at-1:]; le.Uint32(p) == first {
+			if k := common(p, src[i:i+most]); k > n {
+				from, n = int(at)-1, k
+			}
 		}
 		at = d.prev[at-1]
 	}
 	return from, n
+}
+
+// common returns how many bytes a, the longer one, and b begin with alike.
+func common(a, b []byte) (n int) {
+	for ; n+8 <= len(b); n += 8 {
+		if x := le.Uint64(a[n:]) ^ le.Uint64(b[n:]); x != 0 {
+			return n + bits.TrailingZeros64(x)/8
+		}
+	}
+	for n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 func (d *deflater) add(t token) {
@@ -113,9 +124,12 @@ func (d *deflater) add(t token) {
 
 // lengthToken returns the symbol of a length.
 func lengthToken(n int) token {
-	i, ok := slices.BinarySearch(lengthBase[:], uint16(n))
-	if !ok {
-		i--
+	i := 28 // 258 has one of its own
+	if n < 11 {
+		i = n - 3
+	} else if n < maxMatch {
+		more := bits.Len(uint(n-3)) - 3
+		i = 4*more + (n-3)>>more
 	}
 	return token{symbol: uint16(257 + i), extra: uint16(n) - lengthBase[i], more: lengthMore[i]}
 }
@@ -179,11 +193,11 @@ func appendRuns(runs []token, lens []uint8) []token {
 }
 
 func (d *deflater) encode(e *encoder, t token) {
-	d.put(uint64(e.codes[t.symbol]), uint(e.lens[t.symbol]))
-	d.put(uint64(t.extra), uint(t.more))
+	n := uint(e.lens[t.symbol])
+	d.put(uint64(e.codes[t.symbol])|uint64(t.extra)<<(n&63), n+uint(t.more))
 }
 
-// put writes the low n bits of v, at most 16.
+// put writes the low n bits of v, at most 28.
 func (d *deflater) put(v uint64, n uint) {
 	d.bits |= v << (d.n & 63)
 	d.n += n

@@ -108,15 +108,12 @@ func (d *decoder) stored(limit int) error {
 	return nil
 }
 
-// slide moves the last 32 KiB of out to its start, to make room.
-func (d *decoder) slide() {
-	cut := d.w - windowSize
-	if cut <= 0 {
-		return
-	}
+// slide moves the last 32 KiB of out to the start of to, which may be out itself and becomes it, to make room.
+func (d *decoder) slide(to []byte) {
+	cut := max(d.w-windowSize, 0)
 	d.sum()
-	copy(d.out, d.out[cut:d.w])
-	d.w, d.origin = windowSize, d.origin+int64(cut)
+	copy(to, d.out[cut:d.w])
+	d.out, d.w, d.origin = to, d.w-cut, d.origin+int64(cut)
 	d.summed, d.floor = d.w, max(d.floor-cut, 0)
 	if d.marks != nil {
 		d.marks.at -= cut

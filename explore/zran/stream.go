@@ -77,7 +77,7 @@ func (t *stream) span(s span, pages []byte) error {
 			if err := t.flush(); err != nil {
 				return err
 			}
-			t.z.slide()
+			t.z.slide(t.z.out)
 		}
 		from := int(at - t.z.origin)
 		if err := t.z.page(from, from+n, le.Uint32(pages[(at-s.out)/pageSize*4:])); err != nil {
