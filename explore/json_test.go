@@ -24,19 +24,24 @@ func showJSON(t *testing.T, o *Options, mediaType, doc string) *jsonView {
 	if err != nil {
 		t.Fatalf("%s: %v", doc, err)
 	}
-	h := newSite(t, o).Handler.(*handler)
-	r, err := parseRequest(httptest.NewRequest("GET", "http://localhost:5000/", nil))
-	if err != nil {
-		t.Fatal(err)
-	}
+	h, r := newSite(t, o).Handler.(*handler), testRequest(t, "/")
 	c := jsonContext{page: "blob", mediaType: mediaType, kind: kindOf(mediaType), target: target{Name: "app", Digest: digest.Digest(words.Replace("$m"))}}
 	switch c.kind {
 	case docManifest, docIndex:
 		c.page = "r"
 	case docConfig:
-		c.of, c.layers = digest.Digest(words.Replace("$i")), []oci.Descriptor{{Digest: digest.Digest(words.Replace("$l"))}}
+		c.of, c.manifest, c.layers = digest.Digest(words.Replace("$i")), digest.Digest(words.Replace("$i")), []oci.Descriptor{{Digest: digest.Digest(words.Replace("$l"))}}
 	}
 	return h.jsonView(r, c, root)
+}
+
+func testRequest(tb testing.TB, url string) *request {
+	tb.Helper()
+	r, err := parseRequest(httptest.NewRequest("GET", "http://localhost:5000"+url, nil))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r
 }
 
 func (v *jsonView) text() string {
@@ -138,10 +143,7 @@ func BenchmarkJSONView(b *testing.B) {
 		b.Fatal(err)
 	}
 	h := &handler{}
-	r, err := parseRequest(httptest.NewRequest("GET", "http://localhost:5000/", nil))
-	if err != nil {
-		b.Fatal(err)
-	}
+	r := testRequest(b, "/")
 	c := jsonContext{page: "r", kind: docManifest, target: target{Name: "app", Digest: digest.Digest(words.Replace("$m"))}}
 	for b.Loop() {
 		var out strings.Builder

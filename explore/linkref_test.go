@@ -2,7 +2,6 @@ package explore
 
 import (
 	"fmt"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -13,10 +12,7 @@ import (
 
 func TestRefs(t *testing.T) {
 	h := newSite(t, nil).Handler.(*handler)
-	r, err := parseRequest(httptest.NewRequest("GET", "http://localhost:5000/", nil))
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := testRequest(t, "/")
 	file, err := parseTarget(words.Replace("app@$m/usr/bin/ls"))
 	if err != nil {
 		t.Fatal(err)
@@ -72,10 +68,7 @@ func TestRefs(t *testing.T) {
 
 func TestDoc(t *testing.T) {
 	h := newSite(t, nil).Handler.(*handler)
-	r, err := parseRequest(httptest.NewRequest("GET", "http://localhost:5000/", nil))
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := testRequest(t, "/")
 	evil := `<b>"x'` // as every text of a stranger
 	long := inspect.Table{Columns: []inspect.Column{{Name: evil}, {Name: "n", Numbers: true}}}
 	for i := range maxDocRows + 7 {
