@@ -1,20 +1,22 @@
 package zran
 
 import (
-	"container/list"
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
 
-// A cache holds decoded spans, and those that are being decoded. The least recently used go first; those in use stay.
+// A cache holds decoded spans, and those that are being decoded. The least recently used go first; those in use stay. Spans that go leave their
+// memory to those that come: reading at random places makes no garbage.
 type cache struct {
 	limit int64
 
 	mu    sync.Mutex
 	size  int64
 	spans map[int64]*decoded // by number
-	order list.List          // of *decoded, the last used in front
+	order []*decoded         // the last used at the end
+	spare *decoded           // memory of a span that has gone, beyond the limit
 }
 
 // recent is how many of the last used spans are asked before the index is.
@@ -29,33 +31,24 @@ type decoded struct {
 	buf  []byte       // the window, then the output
 	done atomic.Int64 // bytes of output that are checked and never change again
 
-	turn  chan struct{} // holds one token: who takes it may decode
-	d     *decoder      // stands behind what is decoded; nil before the first byte, or when the next span has taken it
-	err   error         // why there is no more
-	pages []byte        // a CRC-32 for each page
+	turn    chan struct{} // holds one token: who takes it may decode
+	d       *decoder      // stands behind what is decoded; nil before the first byte, or when the next span has taken it
+	idle    *decoder      // one that stands nowhere; there is none where d is
+	err     error         // why there is no more
+	extra   []byte        // what the index has of the span: a CRC-32 for each page, the window
+	follows bool          // the decoder came from the span before: somebody reads one after the other
 
-	users int // guarded by cache.mu, as is the place in the list
-	place *list.Element
+	users int // guarded by cache.mu
 }
 
-func (c *cache) init(limit int64) {
-	c.limit, c.spans = limit, map[int64]*decoded{}
-	c.order.Init()
-}
-
-func (c *cache) bytes() int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.size
-}
+func (c *cache) init(limit int64) { c.limit, c.spans = limit, map[int64]*decoded{} }
 
 // holding returns a recently used span that has offset off, or nil. The caller lets go of it.
 func (c *cache) holding(off int64) *decoded {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := 0
-	for e := c.order.Front(); e != nil && n < recent; e, n = e.Next(), n+1 {
-		if s := e.Value.(*decoded); s.out <= off && off < s.end.out {
+	for i := len(c.order) - 1; i >= max(0, len(c.order)-recent); i-- {
+		if s := c.order[i]; s.out <= off && off < s.end.out {
 			return c.use(s)
 		}
 	}
@@ -69,19 +62,35 @@ func (c *cache) get(s span) *decoded {
 	if d := c.spans[s.number]; d != nil {
 		return c.use(d)
 	}
-	size := windowSize + s.length() + outSlack
-	c.makeRoom(int64(size) + decoderSize)
-	d := &decoded{span: s, buf: getBuffer(size), turn: make(chan struct{}, 1)}
-	d.turn <- struct{}{}
-	d.place = c.order.PushFront(d)
-	c.spans[s.number] = d
+	c.leave(s.number)
+	const step = 64 << 10 // so that buffers of spans of nearly the same length fit each other
+	need := (windowSize + max(s.length(), maxPacked) + outSlack + step - 1) / step * step
+	c.makeRoom(int64(need) + decoderSize)
+	d := c.spare
+	c.spare = nil
+	if d == nil || cap(d.buf) < need {
+		d = &decoded{buf: make([]byte, need), turn: make(chan struct{}, 1)}
+		d.turn <- struct{}{}
+	}
+	d.span = s
+	c.spans[s.number], c.order = d, append(c.order, d)
 	c.size += d.size()
-	return c.use(d)
+	d.users++
+	return d
+}
+
+// leave drops what who reads span after span has behind him, so that a large file does not take the place of all else: the last span but one.
+func (c *cache) leave(number int64) {
+	last, before := c.spans[number-1], c.spans[number-2]
+	if last != nil && before != nil && last.follows && before.follows && before.users == 0 {
+		c.drop(before)
+	}
 }
 
 func (c *cache) use(d *decoded) *decoded {
 	d.users++
-	c.order.MoveToFront(d.place)
+	i := slices.Index(c.order, d)
+	c.order = append(append(c.order[:i], c.order[i+1:]...), d)
 	return d
 }
 
@@ -95,11 +104,11 @@ func (c *cache) release(d *decoded) {
 
 // makeRoom drops spans that nobody uses until there are n bytes.
 func (c *cache) makeRoom(n int64) {
-	for e := c.order.Back(); e != nil && c.size+n > c.limit; {
-		d := e.Value.(*decoded)
-		e = e.Prev()
-		if d.users == 0 {
+	for i := 0; i < len(c.order) && c.size+n > c.limit; {
+		if d := c.order[i]; d.users == 0 {
 			c.drop(d)
+		} else {
+			i++
 		}
 	}
 }
@@ -120,37 +129,35 @@ func (c *cache) forget(d *decoded) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.spans[d.number] == d {
-		c.order.Remove(d.place)
-		delete(c.spans, d.number)
-		c.size -= d.size()
+		c.remove(d)
 	}
 }
 
-func (c *cache) drop(d *decoded) {
-	c.order.Remove(d.place)
+func (c *cache) remove(d *decoded) {
+	i := slices.Index(c.order, d)
+	c.order = slices.Delete(c.order, i, i+1)
 	delete(c.spans, d.number)
 	c.size -= d.size()
-	putBuffer(d.buf)
+}
+
+// drop removes a span that nobody uses.
+func (c *cache) drop(d *decoded) {
+	c.remove(d)
 	if d.d != nil {
-		putDecoder(d.d)
+		d.idle, d.d = d.d, nil
 	}
-	d.buf, d.d = nil, nil
+	d.done.Store(0)
+	d.err, d.follows = nil, false
+	c.spare = d
 }
 
-// buffers are those of spans that have gone. New ones cost the time of clearing them.
-var buffers sync.Pool
-
-func getBuffer(size int) []byte {
-	if b, _ := buffers.Get().(*[]byte); b != nil && cap(*b) >= size {
-		return (*b)[:size]
-	}
-	const step = 64 << 10 // so that buffers of spans of nearly the same length fit each other
-	return make([]byte, size, (size+step-1)/step*step)
+func (c *cache) bytes() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.size
 }
 
-func putBuffer(b []byte) { buffers.Put(&b) }
-
-// decoderSize is about what a decoder takes.
+// decoderSize is about what a decoder takes, and the rest of a decoded.
 const decoderSize = 96 << 10
 
 func (d *decoded) size() int64 { return int64(cap(d.buf)) + decoderSize }
@@ -166,15 +173,3 @@ func (d *decoded) lock(ctx context.Context) error {
 }
 
 func (d *decoded) unlock() { d.turn <- struct{}{} }
-
-// decoders are those that nobody uses.
-var decoders = sync.Pool{New: func() any { return new(decoder) }}
-
-func getDecoder() *decoder { return decoders.Get().(*decoder) }
-
-// putDecoder gives d back; it keeps nothing of its user.
-func putDecoder(d *decoder) {
-	d.in.reset(nil, 0)
-	d.out, d.marks = nil, nil
-	decoders.Put(d)
-}

@@ -56,11 +56,11 @@ func TestPack(t *testing.T) {
 			p.marks.use(1000-windowSize+u[0], u[1]-u[0])
 			copy(want[u[0]:u[1]], window[u[0]:u[1]])
 		}
-		got := make([]byte, windowSize)
+		got := make([]byte, windowSize+maxPacked+outSlack)
 		if err := unpack(new(decoder), p.pack(), got); err != nil {
 			t.Errorf("%v: %v", used, err)
 		}
-		for i := range got {
+		for i := range want {
 			if got[i] != want[i] && (want[i] != 0 || got[i] != window[i]) { // a short gap is kept
 				t.Fatalf("%v: byte %d is %d, want %d", used, i, got[i], want[i])
 			}

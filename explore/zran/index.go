@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"sort"
+	"slices"
+	"sync"
 )
 
 const (
@@ -67,7 +68,12 @@ func (r record) append(b []byte, i int64) []byte {
 
 // recordSum is the CRC-32 of a record and its number, so that none stands for another.
 func recordSum(b []byte, i int64) uint32 {
-	return crc32.Update(crc32.ChecksumIEEE(b[:recordSize-4]), crc32.IEEETable, le.AppendUint64(nil, uint64(i)))
+	sum := ^crc32.ChecksumIEEE(b[:recordSize-4])
+	for range 8 { // crc32.Update would move the number to the heap
+		sum = crc32.IEEETable[byte(sum)^byte(i)] ^ sum>>8
+		i >>= 8
+	}
+	return ^sum
 }
 
 // parseRecord is the inverse of append. What it returns is consistent in itself and with an index of that size.
@@ -215,7 +221,15 @@ func (s span) pages() int  { return (s.length() + pageSize - 1) / pageSize }
 
 // span returns span i.
 func (x *Index) span(i int64) (s span, err error) {
-	b := make([]byte, 2*recordSize)
+	b := records.Get().(*[2 * recordSize]byte)
+	defer records.Put(b)
+	return x.parseSpan(i, b[:])
+}
+
+// records are what records are read into: each lookup needs some.
+var records = sync.Pool{New: func() any { return new([2 * recordSize]byte) }}
+
+func (x *Index) parseSpan(i int64, b []byte) (s span, err error) {
 	if err := x.read(b, x.head.table+i*recordSize); err != nil {
 		return s, err
 	}
@@ -237,31 +251,35 @@ func (x *Index) span(i int64) (s span, err error) {
 
 // find returns the span that has offset off, which is below Size.
 func (x *Index) find(off int64) (s span, err error) {
-	b := make([]byte, recordSize)
-	i := sort.Search(int(x.head.count), func(i int) bool {
-		if err == nil {
-			err = x.read(b, x.head.table+int64(i)*recordSize)
+	b := records.Get().(*[2 * recordSize]byte)
+	defer records.Put(b)
+	low, high := int64(0), x.head.count // the spans before low begin at off or before, those from high on behind it
+	for low < high {
+		i := (low + high) / 2
+		if err := x.read(b[:recordSize], x.head.table+i*recordSize); err != nil {
+			return s, err
 		}
-		return err != nil || int64(le.Uint64(b)) > off
-	})
-	if err != nil {
-		return s, err
+		if int64(le.Uint64(b[:])) > off {
+			high = i
+		} else {
+			low = i + 1
+		}
 	}
-	s, err = x.span(int64(max(i-1, 0)))
+	s, err = x.parseSpan(max(low-1, 0), b[:])
 	if err == nil && (off < s.out || off >= s.end.out) {
 		err = x.bad(x.head.table, "the checkpoints are in disorder")
 	}
 	return s, err
 }
 
-// extra returns the CRC-32s of the pages of s, and its window as it is encoded.
-func (x *Index) extra(s span) (pages, window []byte, err error) {
-	b := make([]byte, s.size)
+// extra returns the CRC-32s of the pages of s, and then its window as it is encoded. It is in b if that is large enough.
+func (x *Index) extra(s span, b []byte) ([]byte, error) {
+	b = slices.Grow(b[:0], s.size)[:s.size]
 	if err := x.read(b, s.at); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if crc32.ChecksumIEEE(b) != s.sum {
-		return nil, nil, x.bad(s.at, "wrong CRC-32 of a window")
+		return nil, x.bad(s.at, "wrong CRC-32 of a window")
 	}
-	return b[:4*s.pages()], b[4*s.pages():], nil
+	return b, nil
 }

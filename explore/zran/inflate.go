@@ -42,7 +42,8 @@ type decoder struct {
 	dist  distTable
 	codes codes
 
-	scratch []byte // of inflate
+	stream *io.SectionReader // what seek seeks in
+	packed bytes.Reader      // of inflate
 }
 
 // step decodes until w >= limit (by less than outSlack), or something else comes in the stream than before, whichever is first. At the
@@ -123,12 +124,10 @@ func (d *decoder) slide(to []byte) {
 // offset returns how many bytes were decoded.
 func (d *decoder) offset() int64 { return d.origin + int64(d.w) }
 
-// inflate decodes data, a stream without gzip's header, to at most limit bytes, which are valid until the next call.
-func (d *decoder) inflate(data []byte, limit int) ([]byte, error) {
-	if d.scratch == nil {
-		d.scratch = make([]byte, limit+outSlack)
-	}
-	d.begin(bytes.NewReader(data), 0, d.scratch)
+// inflate decodes data, a stream without gzip's header, to the start of out, less than limit bytes. There is room for limit+outSlack.
+func (d *decoder) inflate(data, out []byte, limit int) ([]byte, error) {
+	d.packed.Reset(data)
+	d.begin(&d.packed, 0, out)
 	d.state = atBlock
 	for d.state != atTrailer {
 		if err := d.step(limit); err != nil {

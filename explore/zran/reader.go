@@ -130,7 +130,7 @@ func (r *Reader) nextPage(d *decoded) error {
 	}
 	done := int(d.done.Load())
 	next := min(done+pageSize, d.length())
-	if err := d.d.page(windowSize+done, windowSize+next, le.Uint32(d.pages[done/pageSize*4:])); err != nil {
+	if err := d.d.page(windowSize+done, windowSize+next, le.Uint32(d.extra[done/pageSize*4:])); err != nil {
 		return err
 	}
 	d.done.Store(int64(next))
@@ -139,13 +139,15 @@ func (r *Reader) nextPage(d *decoded) error {
 
 // open makes d ready to decode its first byte.
 func (r *Reader) open(d *decoded) (err error) {
-	var window []byte
-	d.pages, window, err = r.x.extra(d.span)
+	d.extra, err = r.x.extra(d.span, d.extra)
 	if err != nil || r.goOn(d) {
 		return err
 	}
-	d.d = getDecoder()
-	return d.d.resume(r.src, r.size, d.point, window, d.buf)
+	if d.idle == nil {
+		d.idle = &decoder{stream: io.NewSectionReader(r.src, 0, r.size)}
+	}
+	d.d, d.idle = d.idle, nil
+	return d.d.resume(d.point, d.extra[4*d.span.pages():], d.buf)
 }
 
 // goOn takes the decoder that stands at the end of the span before d, if there is one: it has the window, and has read the codes.
@@ -167,6 +169,7 @@ func (r *Reader) goOn(d *decoded) bool {
 	}
 	copy(d.buf, before.buf[end:z.w])
 	z.out, z.w, z.origin, z.floor = d.buf, z.w-end, z.origin+int64(end), max(z.floor-end, 0)
-	d.d, before.d = z, nil
+	d.d, before.d, before.idle, d.idle = z, nil, d.idle, nil
+	d.follows = true
 	return true
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/iotest"
@@ -111,8 +112,8 @@ func TestConcurrent(t *testing.T) {
 			t.Errorf("span %d has %d users", d.number, d.users)
 		}
 	}
-	if size != r.cache.size || len(r.cache.spans) != r.cache.order.Len() {
-		t.Errorf("%d bytes in %d spans, but %d counted and %d listed", size, len(r.cache.spans), r.cache.size, r.cache.order.Len())
+	if size != r.cache.size || len(r.cache.spans) != len(r.cache.order) {
+		t.Errorf("%d bytes in %d spans, but %d counted and %d listed", size, len(r.cache.spans), r.cache.size, len(r.cache.order))
 	}
 }
 
@@ -192,4 +193,30 @@ func (f *flaky) ReadAt(p []byte, off int64) (int, error) {
 		return 0, err
 	}
 	return f.r.ReadAt(p, off)
+}
+
+// TestReaderMemory reads at random places: all that is ever allocated is the cache and less than 1 MiB.
+func TestReaderMemory(t *testing.T) {
+	text := words(1 << 20)
+	data := compress(t, text, 6)
+	x := index(t, data, text, MinSpan)
+	const limit = 1 << 20
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r := newReader(data, x, limit)
+	rnd := rand.New(rand.NewPCG(5, 6))
+	p := make([]byte, 4<<10)
+	for range 300 {
+		off := rnd.IntN(len(text) - len(p))
+		if _, err := r.ReadAt(p, int64(off)); err != nil || !bytes.Equal(p, text[off:off+len(p)]) {
+			t.Fatal(off, err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > limit+1<<20 {
+		t.Errorf("%d bytes for a cache of %d", n, limit)
+	}
+	if n := r.CachedBytes(); n > limit || n < limit/2 {
+		t.Errorf("the cache has %d bytes of %d", n, limit)
+	}
 }

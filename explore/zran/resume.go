@@ -15,13 +15,14 @@ func (d *decoder) point() point {
 	return p
 }
 
-// resume makes d go on at p, the compressed stream being src, with the window before it, as the index has it, at the start of out.
-func (d *decoder) resume(src io.ReaderAt, size int64, p point, window, out []byte) error {
-	if err := unpack(d, window, out[:windowSize]); err != nil {
+// resume makes d go on at p in its stream, with the window before it, as the index has it, at the start of out, which has room for maxPacked bytes
+// behind the window.
+func (d *decoder) resume(p point, window, out []byte) error {
+	d.in.reset(nil, 0) // what is there is of an earlier use
+	if err := unpack(d, window, out); err != nil {
 		return err
 	}
-	stream := io.NewSectionReader(src, 0, size)
-	if err := d.seek(stream, p.head); err != nil {
+	if err := d.seek(p.head); err != nil {
 		return err
 	}
 	d.out, d.w, d.origin, d.floor = out, windowSize, p.out-windowSize, 0
@@ -33,11 +34,11 @@ func (d *decoder) resume(src io.ReaderAt, size int64, p point, window, out []byt
 	case blockPoint:
 		return nil
 	}
-	return d.enter(stream, p)
+	return d.enter(p)
 }
 
 // enter goes on inside a block, whose header comes.
-func (d *decoder) enter(stream *io.SectionReader, p point) error {
+func (d *decoder) enter(p point) error {
 	if err := d.block(); err != nil {
 		return err
 	}
@@ -51,20 +52,20 @@ func (d *decoder) enter(stream *io.SectionReader, p point) error {
 	if skip < 0 {
 		return errPlace
 	}
-	return d.seek(stream, p.bit)
+	return d.seek(p.bit)
 }
 
 // seek makes the given bit of the stream the next one.
-func (d *decoder) seek(stream *io.SectionReader, bit int64) error {
+func (d *decoder) seek(bit int64) error {
 	in := &d.in
 	at := bit / 8
-	if in.src == stream && at >= in.base && at <= in.base+int64(in.end) {
+	if in.src == d.stream && at >= in.base && at <= in.base+int64(in.end) {
 		in.pos, in.bits, in.n = int(at-in.base), 0, 0
 	} else {
-		if _, err := stream.Seek(at, io.SeekStart); err != nil {
+		if _, err := d.stream.Seek(at, io.SeekStart); err != nil {
 			return err
 		}
-		in.reset(stream, at)
+		in.reset(d.stream, at)
 	}
 	if skip := uint(bit % 8); skip > 0 {
 		in.have(inSlack)

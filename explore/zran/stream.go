@@ -3,6 +3,7 @@ package zran
 import (
 	"errors"
 	"io"
+	"sync"
 )
 
 // WriteTo writes everything to w, faster than ReadAt could return it and without filling the cache.
@@ -42,28 +43,44 @@ func (t *stream) run() error {
 	if err != nil {
 		return err
 	}
-	t.z = getDecoder()
-	defer func() { putDecoder(t.z) }()
-	pages, window, err := t.r.x.extra(s)
+	extra, err := t.r.x.extra(s, nil)
 	if err != nil {
 		return err
 	}
-	out := getBuffer(windowSize + pieceSize + outSlack)
-	defer putBuffer(out)
-	if err := t.z.resume(t.r.src, t.r.size, s.point, window, out); err != nil {
+	b := streamPool.Get().(*streamBuffers)
+	defer b.put()
+	t.z = &b.d
+	t.z.stream = io.NewSectionReader(t.r.src, 0, t.r.size)
+	if err := t.z.resume(s.point, extra[4*s.pages():], b.out[:]); err != nil {
 		return err
 	}
 	for {
-		if err := t.span(s, pages); err != nil || s.end.out >= t.end {
+		if err := t.span(s, extra); err != nil || s.end.out >= t.end {
 			return errors.Join(err, t.flush())
 		}
 		if s, err = t.r.x.span(s.number + 1); err != nil {
 			return err
 		}
-		if pages, _, err = t.r.x.extra(s); err != nil {
+		if extra, err = t.r.x.extra(s, extra); err != nil {
 			return err
 		}
 	}
+}
+
+// streamBuffers is the memory of a stream.
+type streamBuffers struct {
+	d   decoder
+	out [windowSize + pieceSize + outSlack]byte
+}
+
+var streamPool = sync.Pool{New: func() any { return new(streamBuffers) }}
+
+// put gives b back; it keeps nothing of its user.
+func (b *streamBuffers) put() {
+	b.d.in.reset(nil, 0)
+	b.d.stream, b.d.out, b.d.marks = nil, nil, nil
+	b.d.packed.Reset(nil)
+	streamPool.Put(b)
 }
 
 // span decodes span s, where the decoder stands.

@@ -93,13 +93,14 @@ const maxPacked = windowSize + windowSize + 1<<10
 // errWindow is what is wrong with a window that cannot be decoded.
 var errWindow = fmt.Errorf("%w: a window cannot be decoded", ErrIndex)
 
-// unpack decodes a window into the 32 KiB of to, with d, whose state is lost.
-func unpack(d *decoder, packed, to []byte) error {
+// unpack decodes a window to the first 32 KiB of out, with d, whose state is lost, and with maxPacked+outSlack bytes of out behind them.
+func unpack(d *decoder, packed, out []byte) error {
+	to := out[:windowSize]
 	clear(to)
 	if len(packed) == 0 {
 		return nil
 	}
-	raw, err := d.inflate(packed, maxPacked)
+	raw, err := d.inflate(packed, out[windowSize:], maxPacked)
 	if err != nil {
 		return errWindow
 	}
