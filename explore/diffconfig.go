@@ -1,7 +1,9 @@
 package explore
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"slices"
 
 	"vitrine/explore/inspect"
@@ -52,14 +54,26 @@ func flatten(n *inspect.Node, path string, to []configValue) []configValue {
 	for _, c := range n.Children {
 		switch {
 		case n.Kind == inspect.Array:
-			to = append(to, configValue{path + "[]", c.String()})
+			to = append(to, configValue{path + "[]", compact(c)})
 		case len(c.Children) > 0:
 			to = flatten(c, path+"."+c.Key, to)
 		default:
-			to = append(to, configValue{path + "." + c.Key, c.String()})
+			to = append(to, configValue{path + "." + c.Key, compact(c)})
 		}
 	}
 	return to
+}
+
+// compact is a value on one line: a string without quotes, the rest as JSON.
+func compact(n *inspect.Node) string {
+	if n.Is(inspect.String) {
+		return n.String()
+	}
+	var b bytes.Buffer
+	if err := json.Compact(&b, n.AppendJQ(nil)); err != nil {
+		return n.String()
+	}
+	return b.String()
 }
 
 // pairUp lists what only one of two lists has. Where both have something else in one place that is one change.
