@@ -11,11 +11,13 @@ type decoder func(f *file) (*Doc, error)
 
 // decoders are those of all kinds that have one.
 var decoders = map[Kind]decoder{
+	KindPEM:  decodePEM,
+	KindCert: decodeCert,
+	KindJSON: decodeJSON,
+
 	KindELF:   decodeELF,
 	KindMachO: decodeMachO,
 	KindPE:    decodePE,
-	KindPEM:   decodePEM,
-	KindCert:  decodeCert,
 }
 
 // Inspect decodes the size bytes of r, of which name is a path or a media type that settles what the bytes leave open. The Doc is nil for

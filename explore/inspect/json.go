@@ -34,6 +34,8 @@ type Limits struct {
 	Size  int // bytes of the document; 16 MiB, as the largest SBOMs of base images have a few
 	Depth int // nesting; 100, as pages nest boxes and people do not read deeper
 	Nodes int // values; 200,000, about 20 MB of memory and more than a browser likes to show
+
+	keep map[string]int // members of arrays under these keys that are kept; those after them are read, but left out of the tree
 }
 
 func (l *Limits) orDefaults() Limits {
@@ -73,6 +75,7 @@ type jsonParser struct {
 	i      int // of the next byte
 	depth  int
 	nodes  int
+	key    string // of the member that begins
 	limits Limits
 	slab   []Node              // nodes yet to be given out
 	seen   map[string]struct{} // keys of the object that is being closed
@@ -127,6 +130,7 @@ func (p *jsonParser) newNode(parent *Node) (*Node, error) {
 	n := &p.slab[0]
 	p.slab = p.slab[1:]
 	n.Parent, n.Offset = parent, p.i
+	n.Key, p.key = p.key, ""
 	return n, nil
 }
 
@@ -177,13 +181,20 @@ func (p *jsonParser) container(n *Node, open byte) error {
 	}
 	p.i++
 	p.space()
+	most, some := p.limits.keep[n.Key]
 	for p.next() != shut {
+		before := p.nodes
 		child, err := member(n)
 		if err != nil {
 			return err
 		}
-		child.Index = len(n.Children)
-		n.Children = append(n.Children, child)
+		if some && len(n.Children) == most {
+			n.Omitted++
+			p.nodes, p.slab = before, nil
+		} else {
+			child.Index = len(n.Children)
+			n.Children = append(n.Children, child)
+		}
 		if err := p.comma(shut); err != nil {
 			return err
 		}
@@ -224,11 +235,8 @@ func (p *jsonParser) member(parent *Node) (*Node, error) {
 	}
 	p.i++
 	p.space()
-	n, err := p.value(parent)
-	if err == nil {
-		n.Key = key
-	}
-	return n, err
+	p.key = key
+	return p.value(parent)
 }
 
 // shadow marks the members whose key stands again further down.

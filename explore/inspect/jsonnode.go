@@ -36,6 +36,7 @@ type Node struct {
 	Offset   int     // of its first byte in the document
 	End      int     // after its last byte
 	Children []*Node // of an array or an object, in the order of the document
+	Omitted  int     // further children that were read, and are not kept; 0 in what ParseJSON returns
 	Parent   *Node   // nil at the root
 }
 
