@@ -115,6 +115,9 @@ var predicateDecoders = []struct {
 }{
 	{"https://slsa.dev/provenance/v0.", decodeProvenance02},
 	{"https://slsa.dev/provenance/v1", decodeProvenance1},
+	{"https://spdx.dev/Document", predicateSPDX},
+	{"https://cyclonedx.org/", predicateSPDX},
+	{"https://openvex.dev/ns", decodeOpenVEX},
 }
 
 func subjectNames(all []Subject) string {

@@ -38,6 +38,10 @@ func jsonDecoders() []jsonDecoder {
 	return []jsonDecoder{
 		{isStatement, decodeStatement},
 		{isDSSE, decodeDSSE},
+		{isSPDX, decodeSPDX},
+		{isSPDX3, decodeSPDX3},
+		{isCycloneDX, decodeCycloneDX},
+		{isOpenVEX, decodeOpenVEX},
 	}
 }
 
