@@ -2,14 +2,17 @@ package overlay
 
 import "slices"
 
-// history returns what a view up to layer top has at a name of s: the live node first if there is one, then the dead, newest first. Entries
-// that another one of their own layer replaced are not among them. With all, every directory is a node, also those that are merged.
-func (s *scope) history(base string, slots []slot, top int, all bool) []*Node {
-	path := join(s.path, base)
+// history appends to nodes what a view up to layer top has at a name of s: the live node first if there is one, then the dead, newest first.
+// Entries that another one of their own layer replaced are not among them. With all, every directory is a node, also those that are merged.
+func (s *scope) history(nodes []*Node, base string, slots []slot, top int, all bool) []*Node {
+	path := pathOf(s, base, slots)
 	if len(slots) == 1 && slots[0].entry != nil { // as nearly everywhere
-		return s.single(path, base, slots[0], top)
+		if slots[0].layer <= top {
+			nodes = append(nodes, s.single(path, base, slots[0], top))
+		}
+		return nodes
 	}
-	h := history{path: path, all: all, kills: s.kills}
+	h := history{path: path, all: all, kills: s.kills, nodes: nodes}
 	for _, found := range slots {
 		if found.marker != nil {
 			h.kills = addKill(h.kills, kill{found.layer, Deleted, found.marker.Path})
@@ -25,8 +28,9 @@ func (s *scope) history(base string, slots []slot, top int, all bool) []*Node {
 		}
 	}
 	h.end(top, kill{})
-	slices.Reverse(h.nodes)
-	slices.SortStableFunc(h.nodes, func(a, b *Node) int { return order(a) - order(b) })
+	added := h.nodes[len(nodes):]
+	slices.Reverse(added)
+	slices.SortStableFunc(added, func(a, b *Node) int { return order(a) - order(b) })
 	return h.nodes
 }
 
@@ -42,18 +46,15 @@ func hiddenNode(path string, found slot) *Node {
 	return &Node{Entry: found.entry, Path: path, Layer: found.layer, State: Whiteout, By: -1}
 }
 
-func (s *scope) single(path, base string, found slot, top int) []*Node {
-	if found.layer > top {
-		return nil
-	}
+func (s *scope) single(path, base string, found slot, top int) *Node {
 	if s.hides(found.layer, base, found.entry) {
-		return []*Node{hiddenNode(path, found)}
+		return hiddenNode(path, found)
 	}
 	n := &Node{Entry: found.entry, Path: path, Layer: found.layer, By: -1}
 	if k, dead := firstKill(s.kills, found.layer, top); dead {
 		n.State, n.By, n.ByPath = k.state, k.layer, k.path
 	}
-	return []*Node{n}
+	return n
 }
 
 // history is the life of one name, layer after layer.

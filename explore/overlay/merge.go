@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"slices"
 	"strings"
 
 	"vitrine/explore/tarfs"
@@ -10,21 +11,30 @@ import (
 type merger struct {
 	files, markers []cursor // ascending by layer
 	slots          []slot   // of the name that next returned; good until the next one
+	nodes          []*Node  // room for what is made of them
 }
 
-// merge starts behind a name, in the layers from lowest on.
-func (c *core) merge(s *scope, after string, lowest, top int) *merger {
-	m := &merger{}
+// merge makes m start behind a name, in the layers from lowest on.
+func (c *core) merge(m *merger, s *scope, after string, lowest, top int) *merger {
+	m.files, m.markers = m.files[:0], m.markers[:0]
 	for _, l := range s.dirs {
 		if l < lowest || l > top {
 			continue
 		}
-		m.files = append(m.files, cursor{table: c.table(l), layer: l, dir: s.path, after: after})
-		if len(m.files) > 1 {
-			m.markers = append(m.markers, cursor{table: c.table(l), layer: l, dir: s.path, after: marker + after, skip: len(marker)})
+		m.files = addCursor(m.files, cursor{table: c.table(l), layer: l, dir: s.path, after: after})
+		if len(m.files) > 1 && !slices.Contains(s.hidden, l) {
+			m.markers = addCursor(m.markers, cursor{table: c.table(l), layer: l, dir: s.path, after: marker + after, skip: len(marker)})
 		}
 	}
 	return m
+}
+
+// addCursor appends c, which gets the room of the cursor that stood there before.
+func addCursor(cursors []cursor, c cursor) []cursor {
+	if n := len(cursors); n < cap(cursors) {
+		c.buf = cursors[:n+1][n].buf[:0]
+	}
+	return append(cursors, c)
 }
 
 // next returns the next name that has an entry; m.slots says what the layers have.
@@ -34,16 +44,17 @@ func (m *merger) next() (base string, found bool, err error) {
 		return base, found, err
 	}
 	m.slots = m.slots[:0]
-	marked := m.markers
+	markers := m.markers
 	for i := range m.files {
 		s := slot{layer: m.files[i].layer}
 		if m.files[i].name == base {
 			s.entry, s.older = m.files[i].take()
 		}
-		if i > 0 {
-			if s.marker, err = m.whiteout(&marked[i-1], base); err != nil {
+		if len(markers) > 0 && markers[0].layer == s.layer {
+			if s.marker, err = m.whiteout(&markers[0], base); err != nil {
 				return "", false, err
 			}
+			markers = markers[1:]
 		}
 		if s.entry != nil || s.marker != nil {
 			m.slots = append(m.slots, s)

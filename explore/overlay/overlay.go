@@ -95,7 +95,7 @@ func (f *FS) at(path string, all bool) ([]*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.history(base, slots, f.top, all), nil
+	return s.history(nil, base, slots, f.top, all), nil
 }
 
 // rootNodes returns the history of the root, which nothing can delete. Without layers it is made up.
@@ -189,7 +189,7 @@ func (f *FS) dir(path, after string, yield func(*Node, error) bool) {
 		yield(nil, err)
 		return
 	}
-	m := f.merge(s, after, s.lowest(f.top), f.top)
+	m := f.merge(&merger{}, s, after, s.lowest(f.top), f.top)
 	for {
 		base, found, err := m.next()
 		if err != nil {
@@ -199,8 +199,8 @@ func (f *FS) dir(path, after string, yield func(*Node, error) bool) {
 		if !found {
 			return
 		}
-		nodes := s.history(base, m.slots, f.top, false)
-		if len(nodes) > 0 && nodes[0].State == Live && !yield(nodes[0], nil) {
+		m.nodes = s.history(m.nodes[:0], base, m.slots, f.top, false)
+		if len(m.nodes) > 0 && m.nodes[0].State == Live && !yield(m.nodes[0], nil) {
 			return
 		}
 	}
@@ -216,7 +216,7 @@ func (f *FS) DirAll(path, after string) iter.Seq2[*Node, error] {
 			yield(nil, &fs.PathError{Op: "readdir", Path: path, Err: err})
 			return
 		}
-		w := walker{f, yield}
+		w := walker{f: f, yield: yield}
 		w.dir(s, after, false)
 	}
 }
@@ -240,7 +240,7 @@ func (f *FS) Walk(root string) iter.Seq2[*Node, error] { return f.WalkAfter(root
 // WalkAfter is Walk from behind a path on: one that is below root, or "" for all of it.
 func (f *FS) WalkAfter(root, after string) iter.Seq2[*Node, error] {
 	return func(yield func(*Node, error) bool) {
-		w := walker{f, yield}
+		w := walker{f: f, yield: yield}
 		if err := w.walk(root, after); err != nil {
 			yield(nil, &fs.PathError{Op: "walk", Path: root, Err: err})
 		}

@@ -1,8 +1,6 @@
 package overlay
 
 import (
-	"errors"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -117,16 +115,18 @@ func (c *core) slots(s *scope, base string) (slots []slot, err error) {
 
 // marker returns the entry of a whiteout, nil if there is none.
 func (c *core) marker(layer int, path string) (*tarfs.Entry, error) {
-	e, err := c.table(layer).Lookup(path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && e.Synthetic {
-		return nil, nil
+	for e, err := range c.table(layer).Versions(path) {
+		if err == nil && e.Synthetic {
+			break
+		}
+		return e, err
 	}
-	return e, err
+	return nil, nil
 }
 
 // enter returns the scope of a directory below s.
 func (c *core) enter(s *scope, base string, slots []slot) (*scope, error) {
-	in := &scope{path: join(s.path, base), kills: s.kills}
+	in := &scope{path: pathOf(s, base, slots), kills: s.kills}
 	for _, found := range slots {
 		if found.marker != nil {
 			in.kills = addKill(in.kills, kill{found.layer, Deleted, found.marker.Path})
@@ -172,4 +172,14 @@ func (s *scope) lowest(top int) (l int) {
 		}
 	}
 	return l
+}
+
+// pathOf returns the path of a name in s: that of its entry, which is there already.
+func pathOf(s *scope, base string, slots []slot) string {
+	for _, found := range slots {
+		if found.entry != nil {
+			return found.entry.Path
+		}
+	}
+	return join(s.path, base)
 }

@@ -9,10 +9,11 @@ import (
 type walker struct {
 	f     *FS
 	yield func(*Node, error) bool
+	free  []*merger // of directories that are done, to be used again
 }
 
 // walk yields the tree at root, or what of it comes behind a path.
-func (w walker) walk(root, after string) error {
+func (w *walker) walk(root, after string) error {
 	if after != "" {
 		rest, ok := below(root, after)
 		if !ok || !fs.ValidPath(after) {
@@ -42,7 +43,7 @@ func (w walker) walk(root, after string) error {
 }
 
 // resume goes down to where a walk stopped, and on from there.
-func (w walker) resume(s *scope, rest string) bool {
+func (w *walker) resume(s *scope, rest string) bool {
 	base, deeper, found := strings.Cut(rest, "/")
 	in, err := w.f.scope(join(s.path, base))
 	switch {
@@ -56,8 +57,13 @@ func (w walker) resume(s *scope, rest string) bool {
 }
 
 // dir yields what is in a directory behind a name and, in a deep walk, what is below.
-func (w walker) dir(s *scope, after string, deep bool) bool {
-	m := w.f.merge(s, after, 0, w.f.top)
+func (w *walker) dir(s *scope, after string, deep bool) bool {
+	m := &merger{}
+	if last := len(w.free) - 1; last >= 0 {
+		m, w.free = w.free[last], w.free[:last]
+	}
+	w.f.merge(m, s, after, 0, w.f.top)
+	defer func() { w.free = append(w.free, m) }()
 	for {
 		base, found, err := m.next()
 		if err != nil {
@@ -67,7 +73,8 @@ func (w walker) dir(s *scope, after string, deep bool) bool {
 		if !found {
 			return true
 		}
-		if !w.nodes(s.history(base, m.slots, w.f.top, false), m.older()) {
+		m.nodes = s.history(m.nodes[:0], base, m.slots, w.f.top, false)
+		if !w.nodes(m.nodes, m.older()) {
 			return false
 		}
 		if !deep || !m.isDir() {
@@ -85,7 +92,7 @@ func (w walker) dir(s *scope, after string, deep bool) bool {
 }
 
 // nodes yields those of one name, with what they replaced in their layers if there may be something.
-func (w walker) nodes(nodes []*Node, older bool) bool {
+func (w *walker) nodes(nodes []*Node, older bool) bool {
 	for _, n := range nodes {
 		if !w.yield(n, nil) {
 			return false

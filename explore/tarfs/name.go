@@ -111,6 +111,28 @@ func key(p string) string {
 	return dir + "\x00" + base
 }
 
+// compareKey compares key(p) with k, without making it.
+func compareKey(p, k string) int {
+	dir, base := splitPath(p)
+	switch {
+	case p == "" || dir == "":
+		return strings.Compare(key(p), k)
+	case dir == ".":
+		dir = ""
+	}
+	n := min(len(dir), len(k))
+	if c := strings.Compare(dir[:n], k[:n]); c != 0 {
+		return c
+	}
+	switch {
+	case len(k) == n:
+		return 1
+	case k[n] != 0:
+		return -1
+	}
+	return strings.Compare(base, k[n+1:])
+}
+
 // keyPath is the inverse of key.
 func keyPath(k string) string {
 	dir, base, found := strings.Cut(k, "\x00")

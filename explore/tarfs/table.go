@@ -105,12 +105,12 @@ func (t *Table) row(i int) tableRow {
 	}
 }
 
-func (t *Table) separator(i int) string {
+func (t *Table) separator(i int) []byte {
 	start := uint32(0)
 	if i > 0 {
 		start = t.row(i - 1).separator
 	}
-	return string(t.separators[start:t.row(i).separator])
+	return t.separators[start:t.row(i).separator]
 }
 
 // Info returns what the table says about the whole archive.
@@ -194,7 +194,7 @@ func (t *Table) Entries() iter.Seq2[*Entry, error] { return t.from("") }
 func (t *Table) from(k string) iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
 		n := t.blocks()
-		start := sort.Search(n, func(i int) bool { return t.separator(i) >= k }) - 1
+		start := sort.Search(n, func(i int) bool { return string(t.separator(i)) >= k }) - 1
 		for i := max(start, 0); i < n; i++ {
 			entries, err := t.block(i)
 			if err != nil {
@@ -203,7 +203,7 @@ func (t *Table) from(k string) iter.Seq2[*Entry, error] {
 			}
 			j := 0
 			if i <= start+1 {
-				j = sort.Search(len(entries), func(j int) bool { return key(entries[j].Path) >= k })
+				j = sort.Search(len(entries), func(j int) bool { return compareKey(entries[j].Path, k) >= 0 })
 			}
 			for ; j < len(entries); j++ {
 				if !yield(&entries[j], nil) {

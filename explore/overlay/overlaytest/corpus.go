@@ -44,6 +44,21 @@ func Load(t testing.TB, dir string) (cases []*Case) {
 	return cases
 }
 
+// Image returns the layers of a case that is a text in a test, as archives:
+//
+//	layer
+//	  file 644 app/run one
+//	layer
+//	  file 644 app/.wh.run
+func Image(t testing.TB, text string) [][]byte {
+	t.Helper()
+	c, err := parse(t.Name(), text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Tars(t, c.Layers)
+}
+
 // Save writes View and Dead into the file of a case.
 func (c *Case) Save(t testing.TB, dir string) {
 	t.Helper()
