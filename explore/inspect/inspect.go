@@ -15,9 +15,21 @@ var decoders = map[Kind]decoder{
 	KindCert: decodeCert,
 	KindJSON: decodeJSON,
 
-	KindELF:   decodeELF,
-	KindMachO: decodeMachO,
-	KindPE:    decodePE,
+	KindELF:         decodeELF,
+	KindMachO:       decodeMachO,
+	KindPE:          decodePE,
+	KindWasm:        decodeWasm,
+	KindGGUF:        decodeGGUF,
+	KindSafetensors: decodeSafetensors,
+
+	KindPNG:  decodePNG,
+	KindJPEG: decodeJPEG,
+	KindGIF:  decodeGIF,
+	KindWebP: decodeWebP,
+	KindICO:  decodeICO,
+	KindBMP:  decodeBMP,
+	KindAVIF: decodeAVIF,
+	KindSVG:  decodeSVG,
 }
 
 // Inspect decodes the size bytes of r, of which name is a path or a media type that settles what the bytes leave open. The Doc is nil for
