@@ -4,6 +4,8 @@ import (
 	"errors"
 	"sync/atomic"
 
+	"github.com/opencontainers/go-digest"
+
 	"vitrine/explore/archive"
 	"vitrine/explore/tarfs"
 	"vitrine/explore/zran"
@@ -40,4 +42,10 @@ func (l *Layer) Report(err error) error {
 		return err
 	}
 	return errors.Join(err, l.x.pool.drop(l.o))
+}
+
+// Forget drops what is known of a blob that was stored anew, which may have mended it. Its index stays: that is checked against the digest.
+func (x *Indexer) Forget(d digest.Digest) error {
+	x.verdicts.forget(d)
+	return x.pool.forget(d)
 }

@@ -152,6 +152,17 @@ func (p *pool) drop(o *opened) error {
 	return o.close()
 }
 
+// forget drops what is there of d.
+func (p *pool) forget(d digest.Digest) error {
+	p.mu.Lock()
+	o := p.layers[d]
+	p.mu.Unlock()
+	if o == nil {
+		return nil
+	}
+	return p.drop(o)
+}
+
 // takeOut is called with mu held.
 func (p *pool) takeOut(o *opened) {
 	p.recent.Remove(o.place)

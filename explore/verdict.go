@@ -67,6 +67,12 @@ func (v *verdicts) fail(d digest.Digest, err error) {
 	v.failures.put(d, f, 1)
 }
 
+func (v *verdicts) forget(d digest.Digest) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.failures.drop(d)
+}
+
 // lasts reports whether err holds for as long as this program runs: the format is not known, a bound is exceeded.
 func lasts(err error) bool {
 	var u *archive.UnsupportedError

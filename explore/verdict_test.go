@@ -256,3 +256,30 @@ func TestReportOthers(t *testing.T) {
 	}
 	mustClose(t, l)
 }
+
+// TestForget: a blob that was damaged is opened as soon as it has been stored again.
+func TestForget(t *testing.T) {
+	s := observe(memory.New())
+	x := indexer(t, s, nil)
+	d, other := put(t, s, layer(t, "one")), put(t, s, layer(t, "two"))
+	if _, err := x.Open(t.Context(), swapped{s, other}, "app", d, ""); !errors.Is(err, storage.ErrDamaged) {
+		t.Errorf("%v, want %v", err, storage.ErrDamaged)
+	}
+	if _, err := x.Open(t.Context(), s, "app", d, ""); !errors.Is(err, storage.ErrDamaged) {
+		t.Errorf("again: %v, want %v", err, storage.ErrDamaged)
+	}
+	for range 2 { // remembered as damaged, then open
+		if err := x.Forget(d); err != nil {
+			t.Error(err)
+		}
+		mustClose(t, mustOpen(t, x, s, d))
+	}
+	opens := s.opens.Load()
+	if err := x.Forget(d); err != nil {
+		t.Error(err)
+	}
+	mustClose(t, mustOpen(t, x, s, d))
+	if s.opens.Load() == opens {
+		t.Error("the old file was still used")
+	}
+}

@@ -144,10 +144,15 @@ func (s *server) openStore() error {
 	return nil
 }
 
-// enqueue has the layers of a new manifest indexed before anybody looks at them.
+// enqueue tells the indexer what is new: it looks at the layers of a manifest before anybody asks, and again at a blob that was damaged.
 func (s *server) enqueue(_ context.Context, e watch.Event) {
-	if e.Kind == watch.ManifestStored {
+	switch e.Kind {
+	case watch.ManifestStored:
 		s.indexer.Enqueue(e.Repo, e.Digest)
+	case watch.BlobStored:
+		if err := s.indexer.Forget(e.Digest); err != nil {
+			s.log.Warn("a blob that was open", "digest", e.Digest, "error", err)
+		}
 	}
 }
 
