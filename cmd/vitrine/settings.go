@@ -80,7 +80,7 @@ var settings = []setting{
 		func(c *config) value { return choice{&c.logLevel, []string{"debug", "info", "warn", "error"}} }},
 	{"explore.enabled", "explore", "", true, "look into images, to show what is in them; off: layers are kept and served, and nothing reads them",
 		func(c *config) value { return boolean{&c.explore} }},
-	{"explore.cache", "explore-cache", "", true, "how much room the indexes of layers may take below the root, with --ephemeral in memory; a fiftieth of the layers is plenty, and those not used for longest are dropped and made again when somebody looks",
+	{"explore.cache", "explore-cache", "", true, "how much room the indexes of layers may take below the root, with --ephemeral in memory; a thirtieth of what the layers take is plenty, and those not used for longest are dropped and made again when somebody looks",
 		func(c *config) value { return size{&c.exploreCache} }},
 	{"uploads.expire", "upload-age", "", false, "how long an upload that nobody goes on with is kept",
 		func(c *config) value { return duration{&c.uploadAge} }},
