@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -123,17 +122,7 @@ func (c docker) export(layers [][]byte) ([]exported, error) {
 		return nil, err
 	}
 	defer c.forget("e2e/image:latest")
-	id, err := c.try("create", "e2e/image:latest")
-	if err != nil {
-		return nil, err
-	}
-	id = strings.TrimSpace(id)
-	defer c.try("rm", "-f", id)
-	file := filepath.Join(tempDir(c.t), "export.tar")
-	if _, err := c.try("export", "-o", file, id); err != nil {
-		return nil, err
-	}
-	return listTar(file)
+	return c.exportOf("e2e/image:latest")
 }
 
 // ofDocker is what every container has on top of its image.

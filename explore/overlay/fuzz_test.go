@@ -13,7 +13,7 @@ import (
 
 // FuzzOverlay makes layers of bytes and compares every view of them with a naive unpacking.
 func FuzzOverlay(f *testing.F) {
-	for seed := range 60 {
+	for seed := range 40 {
 		b := make([]byte, 3+seed)
 		for i := range b {
 			b[i] = byte((i*i*7 + i*seed*13 + seed) >> (i % 3))

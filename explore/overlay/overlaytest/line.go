@@ -91,3 +91,38 @@ func Quote(s string) string {
 	}
 	return b.String()
 }
+
+// List returns the files of a file system as lines, in order: all below the root.
+func List(fsys fs.ReadLinkFS) (lines []string, err error) {
+	err = fs.WalkDir(fsys, ".", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || path == "." {
+			return err
+		}
+		line, err := listOne(fsys, path)
+		lines = append(lines, line)
+		return err
+	})
+	return lines, err
+}
+
+func listOne(fsys fs.ReadLinkFS, path string) (string, error) {
+	info, err := fsys.Lstat(path)
+	if err != nil {
+		return "", err
+	}
+	f := File{Path: path, Mode: info.Mode(), Size: info.Size()}
+	switch {
+	case f.Mode&fs.ModeSymlink != 0:
+		if f.Link, err = fsys.ReadLink(path); err != nil {
+			return "", err
+		}
+	case f.Mode.IsRegular():
+		file, err := fsys.Open(path)
+		if err != nil {
+			return "", err
+		}
+		defer file.Close()
+		f.Body = file
+	}
+	return Format(f)
+}
