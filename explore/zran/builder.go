@@ -14,7 +14,10 @@ const PieceBuffer = windowSize + 128<<10 + outSlack
 
 // Options are the choices of a [Builder]. The zero value and nil mean the defaults.
 type Options struct {
-	Span    int64 // output bytes between checkpoints; 0: DefaultSpan; clamped to MinSpan and MaxSpan; negative: no checkpoints, no index
+	// Span is how many bytes of output lie between checkpoints. It is clamped to MinSpan and MaxSpan; negative: no checkpoints, no index; 0:
+	// DefaultSpan, and up to twice that where the checkpoints would take more than two per cent of the stream.
+	Span int64
+
 	MaxSize int64 // how many bytes the stream may decode to before ErrTooLarge; 0: no limit
 }
 
@@ -30,6 +33,8 @@ type Builder struct {
 	plain   bool // no checkpoints
 	span    int64
 	last    int64 // offset of the last checkpoint
+	wait    int64 // the next is looked for so much behind it
+	stretch bool  // the span may be longer
 	packer  packer
 	pending bool // the window of the last checkpoint is not yet packed
 	spans   spanWriter
@@ -43,8 +48,9 @@ func NewBuilder(r io.Reader, o *Options) *Builder {
 	}
 	b := &Builder{span: min(max(o.Span, MinSpan), MaxSpan), maxSize: o.MaxSize}
 	if o.Span == 0 {
-		b.span = DefaultSpan
+		b.span, b.stretch = DefaultSpan, true
 	}
+	b.wait = b.span
 	b.plain = o.Span < 0
 	b.d.check = true
 	b.d.begin(r, 0, nil)
@@ -156,7 +162,7 @@ func (b *Builder) due() int {
 	if b.pending {
 		return b.packer.marks.at + windowSize
 	}
-	return int(b.last + b.span - b.d.origin)
+	return int(b.last + b.wait - b.d.origin)
 }
 
 // checkpoint does what is due. Where a member starts is a good place, since no window is needed there.
@@ -170,13 +176,34 @@ func (b *Builder) checkpoint() {
 	case b.spans.empty():
 		b.spans.start(point{kind: memberPoint})
 	case d.state == atMember && since >= b.span/2:
-		b.last = d.offset()
+		b.last, b.wait = d.offset(), b.span
 		b.spans.start(point{out: b.last, bit: d.in.offset(), kind: memberPoint})
-	case since >= b.span && (d.state == inStored || d.state == inSymbols || d.state == atBlock):
-		b.last = d.offset()
+	case since >= b.wait && b.costly(since):
+		b.wait = since + stretchStep
+	case since >= b.wait && (d.state == inStored || d.state == inSymbols || d.state == atBlock):
+		b.last, b.wait = d.offset(), b.span
 		b.spans.start(d.point())
 		b.packer.begin(d.out[max(d.floor, d.w-windowSize):d.w], d.w)
 		d.marks, b.pending = &b.packer.marks, true
+	}
+}
+
+const (
+	stretchStep = 16 << 10
+	stretchFree = 1 << 20 // bytes of the stream that checkpoints need not be worth: what comes first says little
+)
+
+// costly reports whether a checkpoint should rather come later: in the next 64 KiB if they are going to take two per cent of the stream, up to
+// another span if they do.
+func (b *Builder) costly(since int64) bool {
+	read := b.d.in.offset()/8 + stretchFree
+	switch cost := b.spans.size(); {
+	case !b.stretch || since >= 2*b.span:
+		return false
+	case since >= b.span+48<<10:
+		return cost > read*19/1000
+	default:
+		return cost > read*17/1000
 	}
 }
 

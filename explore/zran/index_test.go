@@ -167,3 +167,34 @@ func FuzzIndex(f *testing.F) {
 		_, _ = r.WriteRangeTo(io.Discard, 0, min(x.Size(), 1<<20))
 	})
 }
+
+// TestCostly asks for a checkpoint where those before took so much of what was read of the stream.
+func TestCostly(t *testing.T) {
+	const span, mib = DefaultSpan, 1 << 20
+	for _, c := range []struct {
+		read, cost int64 // MiB, KiB
+		since      int64
+		want       bool
+	}{
+		{49, 860, span, false},                    // 1.7 %, of 50 MiB
+		{49, 880, span, true},                     // a little later may do
+		{49, 880, span + 47<<10, true},            //
+		{49, 880, span + 48<<10, false},           // but no later than 64 KiB
+		{49, 980, span + 48<<10, true},            // unless 1.9 % are taken
+		{49, 980, 2*span - 1, true},               //
+		{49, 10_000, 2 * span, false},             // the longest
+		{0, 17, span, false}, {0, 18, span, true}, // a small stream
+	} {
+		b := NewBuilder(nil, nil)
+		b.d.in.base = c.read * mib
+		b.spans.table = make([]byte, c.cost<<10)
+		if got := b.costly(c.since); got != c.want {
+			t.Errorf("costly(%d) after %d MiB and %d KiB of checkpoints: %t", c.since, c.read, c.cost, got)
+		}
+		b = NewBuilder(nil, &Options{Span: span})
+		b.spans.table = make([]byte, 100<<20)
+		if b.costly(c.since) {
+			t.Errorf("a span that was asked for is longer")
+		}
+	}
+}

@@ -32,6 +32,11 @@ func (s *spanWriter) start(p point) {
 	s.point, s.packed, s.pages, s.crc, s.inPage, s.length = p, s.packed[:0], s.pages[:0], 0, 0, 0
 }
 
+// size returns how many bytes there are so far.
+func (s *spanWriter) size() int64 {
+	return s.rope.size + int64(len(s.table)+len(s.pages)+len(s.packed)) + recordSize
+}
+
 func (s *spanWriter) window(packed []byte) { s.packed = append(s.packed[:0], packed...) }
 
 // add takes the next bytes of the span.
