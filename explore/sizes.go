@@ -55,15 +55,11 @@ func (h *handler) pin(w http.ResponseWriter, r *request, t target) error {
 }
 
 func (h *handler) imageSizes(ctx context.Context, t target, f *flat) (*sizeView, error) {
-	sums, err := h.usages.of("image "+string(t.Digest), func() (*usage, error) { return measure(imageFiles(ctx, f.FS)) })
+	sums, err := h.usages.of("image "+string(t.Digest), func() (*usage, error) { return measureImage(ctx, f) })
 	if err != nil {
 		return nil, err
 	}
-	totals, err := f.Totals(ctx)
-	if err != nil {
-		return nil, err
-	}
-	v := &sizeView{target: t, Image: true, Whole: *sums.dirs["."], Problems: f.problems(), Layers: sizeLayers(t, f, totals)}
+	v := &sizeView{target: t, Image: true, Whole: *sums.dirs["."], Problems: f.problems(), Layers: sizeLayers(t, f, sums.totals)}
 	if sum := sums.dirs[t.Path]; sum != nil {
 		v.Sum = *sum
 	}
@@ -78,6 +74,14 @@ func (h *handler) imageSizes(ctx context.Context, t target, f *flat) (*sizeView,
 	}
 	v.finish()
 	return v, nil
+}
+
+func measureImage(ctx context.Context, f *flat) (*usage, error) {
+	sums, err := measure(imageFiles(ctx, f.FS))
+	if err == nil {
+		sums.totals, err = f.Totals(ctx)
+	}
+	return sums, err
 }
 
 // imageFiles yields what layers store of files, dead ones too.

@@ -6,6 +6,8 @@ import (
 	"iter"
 	"path"
 	"slices"
+
+	"vitrine/explore/overlay"
 )
 
 // maxLargest bounds how many files of a tree are known by name without another walk: some 0.5 MB.
@@ -16,6 +18,7 @@ type usage struct {
 	dirs    map[string]*usageSum
 	largest []usageFile // the largest first
 	wasted  []usageFile // of image trees: the largest that are shipped for nothing
+	totals  overlay.Totals
 }
 
 // usageSum is what lies in a directory and below. Bytes are those that layers store, uncompressed.
