@@ -55,11 +55,18 @@ func (h *handler) pin(w http.ResponseWriter, r *request, t target) error {
 }
 
 func (h *handler) imageSizes(ctx context.Context, t target, f *flat) (*sizeView, error) {
-	sums, err := h.usages.of("image "+string(t.Digest), func() (*usage, error) { return measureImage(ctx, f) })
+	add, problems := func() (*usage, error) { return measureImage(ctx, f) }, f.problems()
+	var sums *usage
+	var err error
+	if len(problems) == 0 {
+		sums, err = h.usages.of("image "+string(t.Digest), add)
+	} else {
+		sums, err = add() // what is missing now may be there the next time
+	}
 	if err != nil {
 		return nil, err
 	}
-	v := &sizeView{target: t, Image: true, Whole: *sums.dirs["."], Problems: f.problems(), Layers: sizeLayers(t, f, sums.totals)}
+	v := &sizeView{target: t, Image: true, Whole: *sums.dirs["."], Problems: problems, Layers: sizeLayers(t, f, sums.totals)}
 	if sum := sums.dirs[t.Path]; sum != nil {
 		v.Sum = *sum
 	}
