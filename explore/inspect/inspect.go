@@ -13,6 +13,7 @@ type decoder func(f *file) (*Doc, error)
 var decoders = map[Kind]decoder{
 	KindPEM:  decodePEM,
 	KindCert: decodeCert,
+	KindDER:  decodeDER,
 	KindJSON: decodeJSON,
 
 	KindELF:         decodeELF,

@@ -38,6 +38,12 @@ func jsonDecoders() []jsonDecoder {
 	return []jsonDecoder{
 		{isStatement, decodeStatement},
 		{isDSSE, decodeDSSE},
+		{isBundle, decodeBundle},
+		{isSimpleSigning, decodeSimpleSigning},
+		{isRekorBundle, decodeRekorBundle},
+		{isRekorBody, decodeRekorBody},
+		{isBlobBundle, decodeBlobBundle},
+		{isTimestampAnnotation, decodeTimestampAnnotation},
 		{isSPDX, decodeSPDX},
 		{isSPDX3, decodeSPDX3},
 		{isCycloneDX, decodeCycloneDX},

@@ -13,6 +13,27 @@ var pemShows = map[string]func(s *Section, der []byte){
 	"CERTIFICATE REQUEST":     showRequest,
 	"NEW CERTIFICATE REQUEST": showRequest,
 	"X509 CRL":                showCRL,
+	"PKCS7":                   showCMS,
+	"CMS":                     showCMS,
+}
+
+func showCMS(s *Section, der []byte) {
+	n, err := parseDER(der, nil)
+	var m *signedData
+	if err == nil {
+		m, err = parseSignedData(n)
+	}
+	if !s.orDER(der, err) {
+		return
+	}
+	d := &Doc{}
+	m.sections(d)
+	for _, sub := range d.Sections {
+		s.Fields = append(s.Fields, sub.Fields...)
+		if sub.Table != nil {
+			s.Table = sub.Table
+		}
+	}
 }
 
 // orDER shows der as a tree, and why, when err is not nil.
@@ -56,7 +77,9 @@ func showRequest(s *Section, der []byte) {
 	for _, v := range certNames(c) {
 		s.add(v.Tip, v)
 	}
-	s.add("Signature", checkText(r.CheckSignature()))
+	if isCheap(r.PublicKey) {
+		s.add("Signature", checkText(r.CheckSignature()))
+	}
 }
 
 // checkText says how a check of a signature by the key beside it went.

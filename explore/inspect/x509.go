@@ -110,7 +110,7 @@ func validity(c *x509.Certificate) string {
 
 // isSelfSigned does the arithmetic for those that say so of themselves.
 func isSelfSigned(c *x509.Certificate) bool {
-	return bytes.Equal(c.RawSubject, c.RawIssuer) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
+	return bytes.Equal(c.RawSubject, c.RawIssuer) && isCheap(c.PublicKey) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
 }
 
 // keyValue describes a public key, of which spki is the SubjectPublicKeyInfo.
