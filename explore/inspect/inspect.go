@@ -31,6 +31,15 @@ var decoders = map[Kind]decoder{
 	KindBMP:  decodeBMP,
 	KindAVIF: decodeAVIF,
 	KindSVG:  decodeSVG,
+
+	KindDpkg:      decodePackages,
+	KindApk:       decodePackages,
+	KindPkgInfo:   decodePkgInfo,
+	KindOSRelease: decodeOSRelease,
+	KindPasswd:    decodePasswd,
+	KindGroup:     decodeGroup,
+	KindChart:     decodeChart,
+	KindScript:    decodeScript,
 }
 
 // Inspect decodes the size bytes of r, of which name is a path or a media type that settles what the bytes leave open. The Doc is nil for
