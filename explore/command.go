@@ -40,6 +40,12 @@ func (c command) String() string {
 // MarshalText makes a command a string in JSON.
 func (c command) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
+// UnmarshalText reads that string.
+func (c *command) UnmarshalText(text []byte) error {
+	*c = line(string(text))
+	return nil
+}
+
 // quote quotes a word for a POSIX shell, where it needs that.
 func quote(s string) string {
 	safe := func(c rune) bool {

@@ -41,15 +41,16 @@ func New(store storage.Reader, o *Options) http.Handler {
 	}
 	h.summaries = newSummaries()
 	h.pages = map[string]func(http.ResponseWriter, *request) error{
-		"":       h.front,
-		"static": h.static,
-		"blob":   h.blob,
-		"r":      h.named,
-		"login":  h.login,
-		"size":   h.size,
-		"diff":   h.diff,
-		"search": h.search,
-		"sizes":  h.sizes,
+		"":          h.front,
+		"static":    h.static,
+		"blob":      h.blob,
+		"r":         h.named,
+		"login":     h.login,
+		"referrers": h.referrers,
+		"size":      h.size,
+		"diff":      h.diff,
+		"search":    h.search,
+		"sizes":     h.sizes,
 	}
 	return h
 }

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -47,17 +46,6 @@ func group(n int64) string {
 func short(d digest.Digest) string {
 	_, enc, _ := strings.Cut(string(d), ":")
 	return enc[:min(len(enc), 12)]
-}
-
-// shortened is s, or the first n bytes of it and a sign that there is more.
-func shortened(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n] + "…"
 }
 
 // since says how long before now t was, in the largest unit.
@@ -106,6 +94,6 @@ var functions = template.FuncMap{
 	"iec": iec, "exact": exact, "group": grouped, "short": short, "clock": clock,
 	"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"since":   func(t time.Time) string { return since(time.Now(), t) },
-	"plural":  plural, "asset": asset,
+	"plural":  plural, "visible": visible, "asset": asset,
 	"ops": func() []string { return []string{"", "added", "removed", "changed"} },
 }

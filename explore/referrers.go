@@ -1,8 +1,17 @@
 package explore
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
 	"strings"
+	"time"
 
+	"github.com/opencontainers/go-digest"
+
+	"vitrine/storage"
 	"vitrine/storage/oci"
 )
 
@@ -20,7 +29,7 @@ func referrerKind(d oci.Descriptor) string {
 			return k.kind
 		}
 	}
-	return shortened(d.ArtifactType, 60)
+	return clipText(d.ArtifactType, 60)
 }
 
 // signing are the predicates of bundles that say no more than that the subject is signed.
@@ -38,4 +47,189 @@ var referrerKinds = []struct{ part, kind string }{
 	{"sbom", "SBOM"},
 	{"sarif", "scan"},
 	{"openvex", "VEX"},
+}
+
+// Bounds of lists of referrers.
+const (
+	inlineReferrers = 20     // on the page of what they refer to
+	referrerRows    = 100    // on a page of their own
+	maxReferrers    = 10_000 // that are read to make either
+	maxTypes        = 50     // artifact types to choose from
+)
+
+// referrersPart is what refers to a manifest.
+type referrersPart struct {
+	Found int           `json:"found"`          // of the type that was asked for
+	More  bool          `json:"more,omitempty"` // there are more than were counted
+	Type  string        `json:"artifactType,omitempty"`
+	Types []string      `json:"artifactTypes,omitempty"`
+	Rows  []referrerRow `json:"rows"`
+	Links pageLinks     `json:"pages,omitzero"`
+	Href  string        `json:"href"`
+	all   []referrer
+}
+
+// referrerRow is a manifest that says something about another.
+type referrerRow struct {
+	Kind        string        `json:"kind"`
+	Type        string        `json:"artifactType,omitempty"`
+	Digest      digest.Digest `json:"digest"`
+	Size        int64         `json:"size"` // of the manifest
+	Created     time.Time     `json:"created,omitzero"`
+	Via         string        `json:"via,omitempty"` // the tag that names it, where it has no subject
+	Annotations []labelRow    `json:"annotations,omitempty"`
+	Href        string        `json:"href"`
+}
+
+// referrersPart is a page of size rows of what refers to t: by a subject, by the list that clients keep under a tag, and by the tags of cosign.
+func (h *handler) referrersPart(r *request, t target, size int) (*referrersPart, error) {
+	pinned := t.at(t.Digest)
+	v := &referrersPart{Type: r.query.Get("artifactType"), Rows: []referrerRow{}, Href: pinned.href("referrers")}
+	all, err := h.allReferrers(r.Context(), pinned)
+	if err != nil {
+		return nil, err
+	}
+	v.More = len(all) >= maxReferrers
+	types := map[string]bool{}
+	for _, d := range all {
+		types[d.ArtifactType] = true
+	}
+	v.Types = sortedKeys(types, maxTypes)
+	if v.Type != "" {
+		all = slices.DeleteFunc(all, func(d referrer) bool { return d.ArtifactType != v.Type })
+	}
+	v.Found, v.all = len(all), all
+	from, to := 0, min(size, len(all))
+	if size == referrerRows {
+		if from, to, v.Links, err = paged(r, len(all), size, v.Href, "artifactType", v.Type); err != nil {
+			return nil, err
+		}
+	}
+	m := &manifestPage{t: pinned}
+	for _, d := range all[from:to] {
+		v.Rows = append(v.Rows, h.referrerRow(r, m, d))
+	}
+	return v, nil
+}
+
+// referrer is a descriptor of what refers to something, and the tag that it was found by.
+type referrer struct {
+	oci.Descriptor
+	via oci.Tag
+}
+
+// allReferrers lists what refers to t, each once.
+func (h *handler) allReferrers(ctx context.Context, t target) ([]referrer, error) {
+	var all []referrer
+	seen := map[digest.Digest]bool{}
+	add := func(d oci.Descriptor, via oci.Tag) {
+		if !seen[d.Digest] && len(all) < maxReferrers {
+			seen[d.Digest] = true
+			all = append(all, referrer{d, via})
+		}
+	}
+	for d, err := range h.store.Referrers(ctx, t.Name, t.Digest) {
+		if errors.Is(err, storage.ErrUnsupported) || len(all) >= maxReferrers {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		add(d, "")
+	}
+	fallback := oci.ReferrersTag(t.Digest)
+	for _, ending := range []string{"", ".sig", ".att", ".sbom"} {
+		tag := fallback + oci.Tag(ending)
+		found, err := h.byTag(ctx, t.Name, tag, ending == "")
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range found {
+			add(d, tag)
+		}
+	}
+	return all, nil
+}
+
+// byTag returns what is under a tag, none if there is no such tag: what the list there names, or the manifest itself with its artifact type.
+func (h *handler) byTag(ctx context.Context, repo oci.Name, tag oci.Tag, list bool) ([]oci.Descriptor, error) {
+	d, err := h.store.ResolveTag(ctx, repo, tag)
+	if err != nil {
+		return nil, unlessUnknown(err)
+	}
+	m, err := h.store.GetManifest(ctx, repo, d.Digest)
+	if err != nil {
+		return nil, unlessUnknown(err)
+	}
+	c, err := oci.ParseManifest(m.MediaType, m.Raw)
+	if err != nil {
+		return nil, nil // nobody's list
+	}
+	if list && len(c.Manifests) > 0 {
+		return c.Manifests, nil
+	}
+	d.ArtifactType, d.Annotations = c.ArtifactType, c.Annotations
+	return []oci.Descriptor{d}, nil
+}
+
+func (h *handler) referrerRow(r *request, m *manifestPage, d referrer) referrerRow {
+	row := referrerRow{Kind: referrerKind(d.Descriptor), Type: clipText(d.ArtifactType, maxValue), Digest: d.Digest, Size: d.Size, Via: string(d.via),
+		Href: m.t.at(d.Digest).href("r"), Annotations: h.labels(r, m, d.Annotations)}
+	if _, kind := attachment(d.via); kind != "" && kind != "referrers" {
+		row.Kind = kind
+	}
+	row.Created, _ = time.Parse(time.RFC3339, d.Annotations[annotationCreated]) // a date that is none is no date
+	row.Annotations = row.Annotations[:min(len(row.Annotations), 10)]
+	return row
+}
+
+// referrersView is the JSON of the page of all referrers.
+type referrersView struct {
+	Of string `json:"of"`
+	referrersPart
+}
+
+// referrers shows what refers to a manifest, which need not be here itself.
+func (h *handler) referrers(w http.ResponseWriter, r *request) error {
+	t, err := parseTarget(r.rest)
+	if err != nil {
+		return err
+	}
+	if t.Digest == "" {
+		return h.pin(w, r, t)
+	}
+	t = t.at(t.Digest).with("", false)
+	v, err := h.referrersPart(r, t, referrerRows)
+	if err != nil {
+		return err
+	}
+	if len(v.Rows) == 0 { // of what there is nothing, a repository that is not there is told from one that is
+		for _, err := range h.store.Tags(r.Context(), t.Name, "") {
+			if err != nil {
+				return err
+			}
+			break
+		}
+	}
+	url := withQuery(h.base(r)+"/v2/"+string(t.Name)+"/referrers/"+string(t.Digest), "artifactType", v.Type)
+	return h.show(w, r, &page{name: "referrers", Title: "What refers to " + string(t.Name) + "@" + short(t.Digest), View: referrersView{t.ref(), *v},
+		Crumbs:  append(nameCrumbs(t.Name, true), crumb{"@" + short(t.Digest), t.href("r")}, crumb{Text: "referrers"}),
+		Command: line("curl -s", quote(url), "| jq ."), text: v.index})
+}
+
+// index is the list as the registry answers it [end-12a], with what tags have led to besides.
+func (v *referrersPart) index() []byte {
+	list := struct {
+		SchemaVersion int              `json:"schemaVersion"`
+		MediaType     string           `json:"mediaType"`
+		Manifests     []oci.Descriptor `json:"manifests"`
+	}{2, oci.MediaTypeImageIndex, []oci.Descriptor{}}
+	for _, d := range v.all {
+		list.Manifests = append(list.Manifests, d.Descriptor)
+	}
+	raw, err := json.Marshal(list)
+	if err != nil { // strings and numbers
+		return nil
+	}
+	return indented(raw)
 }

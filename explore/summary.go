@@ -116,7 +116,7 @@ func (h *handler) addConfig(ctx context.Context, repo oci.Name, f *facts, s *sum
 		s.Created = c.created
 	}
 	if p := platformName(&c.platform); p != "" {
-		s.Platforms = []string{shortened(p, maxPlatform)}
+		s.Platforms = []string{clipText(p, maxPlatform)}
 	}
 	return nil
 }
@@ -210,7 +210,7 @@ func (f *facts) readIndex(c *oci.Contents) {
 		if isAttestation(d) {
 			continue
 		}
-		p := shortened(platformName(d.Platform), maxPlatform)
+		p := clipText(platformName(d.Platform), maxPlatform)
 		if f.child == "" || p == "linux/amd64" && f.SizeOf != p {
 			f.child, f.SizeOf = own(d.Digest), p
 		}
@@ -272,8 +272,8 @@ func readConfigFacts(raw []byte) *configFacts {
 		Variant      string `json:"variant"`
 	}
 	json.Unmarshal(raw, &c) // what has another shape than it should is left out
-	f := &configFacts{platform: oci.Platform{Architecture: shortened(c.Architecture, maxPlatform), OS: shortened(c.OS, maxPlatform),
-		OSVersion: shortened(c.OSVersion, maxPlatform), Variant: shortened(c.Variant, maxPlatform)}}
+	f := &configFacts{platform: oci.Platform{Architecture: clipText(c.Architecture, maxPlatform), OS: clipText(c.OS, maxPlatform),
+		OSVersion: clipText(c.OSVersion, maxPlatform), Variant: clipText(c.Variant, maxPlatform)}}
 	f.created, _ = time.Parse(time.RFC3339, c.Created)
 	return f
 }
