@@ -17,7 +17,7 @@ func (c *core) cached(path string, learn func() (*scope, error)) (*scope, error)
 		return s, nil
 	}
 	s, err := learn()
-	if err == nil {
+	if err == nil && len(s.dirs) > 0 { // the names of others may be anybody's, of any length
 		c.scopes.put(s)
 	}
 	return s, err

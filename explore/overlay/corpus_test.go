@@ -138,7 +138,7 @@ func format(t testing.TB, f *FS, n *Node) string {
 	}
 	shown := overlaytest.File{Path: tarfs.Unescape(n.Path), Mode: info.Mode(), Size: info.Size(), Implied: n.Entry.Synthetic}
 	if info.Mode()&fs.ModeSymlink != 0 {
-		shown.Link, _ = f.symlink(n)
+		shown.Link, _, _ = f.symlink(n)
 	}
 	if info.Mode().IsRegular() {
 		file, err := f.OpenNode(n)

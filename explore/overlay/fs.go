@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 
@@ -43,7 +44,7 @@ func (f *FS) open(n *Node, name string) (fs.File, error) {
 	info := newInfo(n, shown, name)
 	if isDir(shown) {
 		view := f
-		if n.By >= 0 && n.State != Merged {
+		if n.By > n.Layer && n.State != Merged {
 			view = f.Upto(n.By - 1)
 		}
 		return &dir{info: info, fs: view, path: n.Path}, nil
@@ -95,11 +96,12 @@ func (f *FS) stat(op, name string, follow bool) (fs.FileInfo, error) {
 func (f *FS) ReadLink(name string) (string, error) {
 	n, err := f.resolve(name, false)
 	if err == nil {
-		link, ok := f.symlink(n)
-		if ok {
+		var link string
+		var ok bool
+		if link, ok, err = f.symlink(n); ok {
 			return link, nil
 		}
-		err = fs.ErrInvalid
+		err = cmp.Or(err, fs.ErrInvalid)
 	}
 	return "", &fs.PathError{Op: "readlink", Path: name, Err: err}
 }

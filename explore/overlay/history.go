@@ -1,6 +1,10 @@
 package overlay
 
-import "slices"
+import (
+	"slices"
+
+	"vitrine/explore/tarfs"
+)
 
 // history appends to nodes what a view up to layer top has at a name of s: the live node first if there is one, then the dead, newest first.
 // Entries that another one of their own layer replaced are not among them. With all, every directory is a node, also those that are merged.
@@ -44,6 +48,11 @@ func order(n *Node) int {
 
 func hiddenNode(path string, found slot) *Node {
 	return &Node{Entry: found.entry, Path: path, Layer: found.layer, State: Whiteout, By: -1}
+}
+
+// replacedNode is an entry that a later one of its layer replaced.
+func replacedNode(e *tarfs.Entry, layer int) *Node {
+	return &Node{Entry: e, Path: e.Path, Layer: layer, State: Overwritten, By: layer, ByPath: e.Path}
 }
 
 func (s *scope) single(path, base string, found slot, top int) *Node {

@@ -155,3 +155,33 @@ layer
 		t.Errorf("Info of a link to nothing: %v, %v", info, err)
 	}
 }
+
+// TestHostileLinks wants an answer soon where each layer's hard link leads 40 times through the hard link of the layer below, which is a
+// symbolic link to its own directory: without a bound for all of them together there are 40 to the power of 20.
+func TestHostileLinks(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("layer\nlink 777 h0 -> .\n")
+	for i := range 20 {
+		fmt.Fprintf(&text, "layer\nhard 777 h%d -> %sh%d\n", i+1, strings.Repeat(fmt.Sprintf("h%d/", i), 30), i)
+	}
+	text.WriteString("layer\nhard 644 c0 -> nowhere\n")
+	for i := range maxSteps + 100 {
+		fmt.Fprintf(&text, "hard 644 c%d -> c%d\n", i+1, i)
+	}
+	f := lay(t, overlaytest.Image(t, text.String())...)
+	if n, err := f.Resolve("h1"); err != nil || n.Path != "." {
+		t.Errorf("Resolve(h1) = %+v, %v", n, err)
+	}
+	for _, path := range []string{"h20", fmt.Sprint("c", maxSteps+100)} {
+		n, err := f.Lookup(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if target, err := f.Target(n); !errors.Is(err, tarfs.ErrNoTarget) {
+			t.Errorf("Target(%s) = %+v, %v", path, target, err)
+		}
+	}
+	if list, err := f.ReadDir("."); err != nil || len(list) != 21+1+maxSteps+100 { // which describes them all
+		t.Errorf("ReadDir: %d files, %v", len(list), err)
+	}
+}

@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"path"
 	"strings"
 
 	"vitrine/explore/tarfs"
@@ -39,7 +40,7 @@ type Node struct {
 	Layer int    // that Entry is from
 	State State
 
-	// By is the layer that deleted or overwrote the entry or, for a merged directory, the one that is over it; -1 otherwise.
+	// By is the layer that deleted or overwrote the entry or, for a merged directory, the one that has the attributes; -1 otherwise.
 	By int
 	// ByPath is the path of the whiteout, opaque marker or entry in layer By that did it.
 	ByPath string
@@ -49,13 +50,10 @@ type Node struct {
 func (n *Node) IsDir() bool { return isDir(n.Entry) }
 
 // Base returns the last element of the path.
-func (n *Node) Base() string {
-	_, base := split(n.Path)
-	return base
-}
+func (n *Node) Base() string { return path.Base(n.Path) }
 
 // Hides returns what a whiteout hides of lower layers: a path or, for an opaque marker, a directory whose content is hidden.
-func (n *Node) Hides() (path string, opaque, ok bool) {
+func (n *Node) Hides() (what string, opaque, ok bool) {
 	dir, base := split(n.Path)
 	name, isMarker := strings.CutPrefix(base, marker)
 	switch {
@@ -88,15 +86,15 @@ func canHide(name string) bool {
 func isDir(e *tarfs.Entry) bool { return e.FileMode().IsDir() }
 
 // split returns the directory and the last element of a path; the root has neither.
-func split(path string) (dir, base string) {
-	i := strings.LastIndexByte(path, '/')
+func split(p string) (dir, base string) {
+	i := strings.LastIndexByte(p, '/')
 	switch {
-	case path == ".":
+	case p == ".":
 		return "", ""
 	case i < 0:
-		return ".", path
+		return ".", p
 	}
-	return path[:i], path[i+1:]
+	return p[:i], p[i+1:]
 }
 
 func join(dir, base string) string {

@@ -123,24 +123,31 @@ func (f *FS) rootNodes(all bool) ([]*Node, error) {
 
 var noLayers = &tarfs.Entry{Path: ".", Type: tarfs.TypeDir, Mode: 0o755, Synthetic: true}
 
-// Versions returns what every layer of the view has at path, the highest layer first and, within a layer, what counts there first.
-// There is nothing for a path that no layer has.
+// Versions returns what every layer of the view has at path, the highest layer first and, within a layer, what counts there first, with
+// at most 100 entries that others of the same layer replaced. There is nothing for a path that no layer has.
 func (f *FS) Versions(path string) ([]*Node, error) {
 	nodes, err := f.at(path, true)
 	if err != nil {
 		return nil, &fs.PathError{Op: "lstat", Path: path, Err: err}
 	}
 	for _, n := range slices.Clone(nodes) {
+		found := 0
 		for o, err := range f.older(n) {
 			if err != nil {
 				return nil, &fs.PathError{Op: "lstat", Path: path, Err: err}
 			}
 			nodes = append(nodes, o)
+			if found++; found == maxOlder {
+				break
+			}
 		}
 	}
 	slices.SortStableFunc(nodes, func(a, b *Node) int { return b.Layer - a.Layer })
 	return nodes, nil
 }
+
+// maxOlder bounds the entries of one path in one layer that Versions has: an archive may have millions.
+const maxOlder = 100
 
 // older yields what n replaced in its own layer.
 func (f *FS) older(n *Node) iter.Seq2[*Node, error] {
@@ -156,9 +163,9 @@ func (f *FS) older(n *Node) iter.Seq2[*Node, error] {
 			if !e.Overwritten {
 				continue
 			}
-			o := &Node{Entry: e, Path: n.Path, Layer: n.Layer, State: Overwritten, By: n.Layer, ByPath: n.Path}
+			o := replacedNode(e, n.Layer)
 			if n.State == Whiteout {
-				o.State, o.By, o.ByPath = Whiteout, -1, ""
+				o = hiddenNode(n.Path, slot{layer: n.Layer, entry: e})
 			}
 			if !yield(o, nil) {
 				return
