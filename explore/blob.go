@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"vitrine/explore/inspect"
@@ -97,9 +98,9 @@ func (h *handler) around(r *request, c *jsonContext) error {
 	if s == "" {
 		return nil
 	}
-	d, ok := asDigest("", s)
+	d, ok := asDigest("", s[strings.LastIndexByte(s, '@')+1:])
 	if !ok {
-		return badRequest("manifest= wants a digest")
+		return badRequest("manifest= wants a digest, or a reference that ends in one")
 	}
 	m, err := h.store.GetManifest(r.Context(), c.target.Name, d)
 	if errors.Is(err, storage.ErrManifestUnknown) || errors.Is(err, storage.ErrRepoUnknown) {

@@ -3,6 +3,7 @@ package explore
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 
 	"vitrine/storage"
@@ -52,6 +53,7 @@ func New(store storage.Reader, o *Options) http.Handler {
 		"search":    h.search,
 		"sizes":     h.sizes,
 	}
+	maps.Copy(h.pages, h.parityPages())
 	return h
 }
 
@@ -93,6 +95,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) serve(w http.ResponseWriter, r *request) error {
+	if done, err := h.canonical(w, r); done {
+		return err
+	}
 	page, ok := h.pages[r.page]
 	if !ok {
 		return statusError{http.StatusNotFound, "There is no such page.", "Everything begins at the front page."}

@@ -189,11 +189,13 @@ func (l *linker) imageLink(ref, digest string) link {
 // splitHost takes a registry off a reference: the first of several components, if it has a dot or a port, or is localhost.
 func splitHost(ref string) (host, rest string) {
 	first, rest, ok := strings.Cut(ref, "/")
-	if ok && (strings.ContainsAny(first, ".:") || first == "localhost") && !strings.Contains(first, "@") {
+	if ok && (strings.ContainsAny(first, ".:") || first == "localhost") && hostName.MatchString(first) {
 		return first, rest
 	}
 	return "", ref
 }
+
+var hostName = regexp.MustCompile(`^(\[[0-9a-fA-F:.]+\]|[0-9A-Za-z]([0-9A-Za-z.-]*[0-9A-Za-z])?)(:[0-9]+)?$`)
 
 // registrySite is the page that people read about a repository of another registry, "" if it has none that is known of.
 func registrySite(host, ref string) string {

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -50,4 +51,54 @@ func (r *request) pairs(keys ...string) (pairs []string) {
 		}
 	}
 	return pairs
+}
+
+// parityPages are the pages that exist because other explorers have them, most of which are another spelling of ours.
+func (h *handler) parityPages() map[string]func(http.ResponseWriter, *request) error {
+	return map[string]func(http.ResponseWriter, *request) error{
+		"layer":        h.oldLayer,
+		"dag":          h.oldDag,
+		"oci_explorer": h.oldFront,
+		"tools":        h.oldTools,
+		"cache":        h.checkpoints,
+		"zurl":         h.rangeLine,
+		"http":         h.foreignLayer,
+		"https":        h.foreignLayer,
+		"favicon.ico":  h.oldIcon,
+		"favicon.svg":  h.oldIcon,
+		"robots.txt":   h.robots,
+		"oauth":        h.oldSignIn,
+		"auth":         h.oldSignIn,
+	}
+}
+
+// hosted are the pages whose paths other explorers begin with a registry's host.
+var hosted = []string{"r", "fs", "layers", "size", "sizes", "blob", "zurl", "referrers"}
+
+// canonical sends whoever asks in another spelling to ours, before any page is looked up. Not done means that there is no other spelling.
+func (h *handler) canonical(w http.ResponseWriter, r *request) (done bool, err error) {
+	if r.page == "" && r.rest == "" {
+		for _, q := range oldQueries {
+			if r.query.Get(q.key) != "" {
+				return true, q.to(h, w, r, r.query.Get(q.key))
+			}
+		}
+		if r.query.Has("repo") {
+			return true, h.redirect(w, r, "/", false)
+		}
+		return false, nil
+	}
+	if host, rest := splitHost(r.rest); host != "" && slices.Contains(hosted, r.page) && h.local(r, host) {
+		return true, h.redirect(w, r, withoutHost(r, rest), true)
+	}
+	return false, nil
+}
+
+// withoutHost is the URL of a request without the host at the start of what it is about.
+func withoutHost(r *request, rest string) string {
+	to := "/" + r.page + "/" + escapePath(rest)
+	if r.URL.RawQuery != "" {
+		to += "?" + r.query.Encode()
+	}
+	return to
 }
