@@ -32,7 +32,7 @@ func (h *handler) here(ctx context.Context, r *request, ref string) (target, err
 	if err == nil && h.exists(ctx, t.Name) {
 		return t, nil
 	}
-	return t, statusError{http.StatusNotFound, shortened(host, 100) + " is another registry, and this explorer shows this one alone.",
+	return t, statusError{http.StatusNotFound, clipText(host, 100) + " is another registry, and this explorer shows this one alone.",
 		"What was pulled from there through this registry is here under the name that it was pulled by."}
 }
 
