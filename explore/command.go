@@ -1,8 +1,11 @@
 package explore
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
+
+	"vitrine/explore/inspect"
 )
 
 // command is the shell line that prints what a page shows, in pieces of which some are links.
@@ -46,8 +49,11 @@ func (c *command) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// quote quotes a word for a POSIX shell, where it needs that.
+// quote quotes a word for a POSIX shell (Issue 8, for what cannot be seen), where it needs that.
 func quote(s string) string {
+	if inspect.Visible(s, len(s)) != s {
+		return quoteUnseen(s)
+	}
 	safe := func(c rune) bool {
 		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("_-./:@+,=%", c)
 	}
@@ -55,6 +61,23 @@ func quote(s string) string {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// quoteUnseen writes bytes that are no plain text in hex digits, between $' and '.
+func quoteUnseen(s string) string {
+	var b strings.Builder
+	b.WriteString("$'")
+	for _, c := range []byte(s) {
+		switch {
+		case c == '\'' || c == '\\':
+			b.WriteString(`\` + string(c))
+		case c < ' ' || c > '~':
+			fmt.Fprintf(&b, `\x%02x`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String() + "'"
 }
 
 // host is how commands name this registry.

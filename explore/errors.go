@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"vitrine/explore/archive"
+	"vitrine/explore/overlay"
 	"vitrine/explore/tarfs"
 	"vitrine/explore/zran"
 	"vitrine/storage"
@@ -36,6 +37,8 @@ var statuses = []struct {
 	{storage.ErrBlobUnknown, http.StatusNotFound, "The repository's page lists its tags."},
 	{fs.ErrNotExist, http.StatusNotFound, "The directory above it may tell."},
 	{storage.ErrUnsupported, http.StatusNotImplemented, ""},
+	{tarfs.ErrLoop, http.StatusUnprocessableEntity, "The directory above it has the link itself."},
+	{overlay.ErrLoop, http.StatusUnprocessableEntity, "The directory above it has the link itself."},
 	{tarfs.ErrLimit, http.StatusUnprocessableEntity, "It can still be pulled."},
 	{zran.ErrTooLarge, http.StatusUnprocessableEntity, "It can still be pulled."},
 	{ErrTooLarge, http.StatusUnprocessableEntity, "The file itself can be looked at as bytes."},

@@ -40,7 +40,7 @@ func New(store storage.Reader, o *Options) http.Handler {
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
-	h.summaries, h.fragments = newSummaries(), newFragments()
+	h.summaries = newSummaries()
 	h.pages = map[string]func(http.ResponseWriter, *request) error{
 		"":          h.front,
 		"static":    h.static,
@@ -48,6 +48,8 @@ func New(store storage.Reader, o *Options) http.Handler {
 		"r":         h.named,
 		"login":     h.login,
 		"referrers": h.referrers,
+		"fs":        h.fs,
+		"layers":    h.layers,
 		"size":      h.size,
 		"diff":      h.diff,
 		"search":    h.search,
@@ -63,7 +65,6 @@ type handler struct {
 	o         Options
 	index     *Indexer
 	summaries *summaries
-	fragments *fragments
 	log       *slog.Logger
 	pages     map[string]func(http.ResponseWriter, *request) error
 

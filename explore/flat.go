@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/opencontainers/go-digest"
 
+	"vitrine/explore/archive"
 	"vitrine/explore/overlay"
 	"vitrine/explore/tarfs"
 	"vitrine/storage/oci"
@@ -23,7 +25,7 @@ type flat struct {
 	config oci.Descriptor   // zero if there is none
 	layers []oci.Descriptor // the lowest first
 	why    []error          // by layer: why it cannot be looked into, nil for the others
-	open   []*Layer
+	open   []*Layer         // by layer: nil for those that cannot be
 }
 
 // openFlat opens an image by the digest of its manifest. A layer that cannot be opened because of what it is, or that is not here, is
@@ -43,39 +45,57 @@ func (h *handler) openFlat(ctx context.Context, name oci.Name, d digest.Digest) 
 	case len(c.Layers) > maxLayers:
 		return nil, statusError{422, fmt.Sprintf("The image has %d layers; %d can be laid over each other.", len(c.Layers), maxLayers), ""}
 	}
-	f := &flat{name: name, digest: d, layers: c.Layers, why: make([]error, len(c.Layers))}
+	f := &flat{name: name, digest: d, layers: c.Layers, why: make([]error, len(c.Layers)), open: make([]*Layer, len(c.Layers))}
 	if c.Config != nil {
 		f.config = *c.Config
 	}
 	files := make([]*tarfs.FS, len(c.Layers))
-	for i, l := range c.Layers {
-		files[i], f.why[i] = f.openLayer(ctx, h, l)
-		if err := ctx.Err(); err != nil {
-			return nil, errors.Join(err, f.Close())
-		}
+	var wg sync.WaitGroup
+	turns := make(chan struct{}, maxOpening)
+	for i := range c.Layers {
+		turns <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-turns }()
+			files[i], f.why[i] = f.openLayer(ctx, h, i)
+		})
+	}
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	f.FS = overlay.New(files)
 	return f, nil
 }
 
-func (f *flat) openLayer(ctx context.Context, h *handler, d oci.Descriptor) (*tarfs.FS, error) {
+// maxOpening is how many layers are opened at once: some may have to be read first.
+const maxOpening = 8
+
+func (f *flat) openLayer(ctx context.Context, h *handler, i int) (*tarfs.FS, error) {
+	d := f.layers[i]
 	l, err := h.index.Open(ctx, h.store, f.name, d.Digest, d.MediaType)
 	if err != nil {
 		return nil, err
 	}
-	f.open = append(f.open, l)
 	files, ok := l.WithContext(ctx).(*tarfs.FS)
-	if !ok {
-		return nil, fmt.Errorf("%s is no layer of an image", l.Format)
+	if !ok || l.Format == archive.Plain || l.Format == archive.Gzip {
+		return nil, errors.Join(notLayer(l.Format), l.Close())
 	}
+	f.open[i] = l
 	return files, nil
+}
+
+// notLayer is why a blob is none of an image, though its manifest may list it.
+func notLayer(f archive.Format) error {
+	return statusError{422, fmt.Sprintf("It is no tar archive (%s).", f), ""}
 }
 
 // Close closes the layers.
 func (f *flat) Close() error {
 	var errs []error
 	for _, l := range f.open {
-		errs = append(errs, l.Close())
+		if l != nil {
+			errs = append(errs, l.Close())
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/opencontainers/go-digest"
+
+	"vitrine/explore/inspect"
 )
 
 // iec writes a number of bytes as people read it, with three digits: "0 B", "987 B", "1.21 MiB".
@@ -97,3 +99,6 @@ var functions = template.FuncMap{
 	"plural":  plural, "visible": visible, "asset": asset,
 	"ops": func() []string { return []string{"", "added", "removed", "changed"} },
 }
+
+// shown is a stranger's name as it may stand on a page: what could not be seen, or would turn the order of reading, is escaped.
+func shown(name string) string { return inspect.Visible(name, 4096) } // PATH_MAX

@@ -30,6 +30,7 @@ type jsonContext struct {
 	of        digest.Digest    // the image that the document is about: of a config its manifest, of what is attached to an image that image
 	layers    []oci.Descriptor // of that manifest, from the base up
 	parts     []string         // the pipelines that took the document out of target, in order
+	keep      []string         // pairs of the page's query that its other forms carry on
 }
 
 // docKind is what links depend on besides keys.

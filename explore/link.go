@@ -171,7 +171,7 @@ func webURL(s string) bool {
 
 // page is the URL of the page that the document is on, with what led to it and more.
 func (c jsonContext) href(pairs ...string) string {
-	all := []string{}
+	all := slices.Clone(c.keep)
 	if c.page == "blob" {
 		all = append(all, "mt", c.mediaType, "manifest", string(c.manifest))
 	}

@@ -14,8 +14,10 @@ const (
 	maxLink = 4096 // bytes of a link that is followed: PATH_MAX
 )
 
+// ErrLoop says that a symbolic link leads to itself, or through too many others.
+var ErrLoop = errors.New("too many levels of symbolic links")
+
 var (
-	errLoop     = errors.New("too many levels of symbolic links")
 	errNotDir   = errors.New("not a directory")
 	errIsDir    = errors.New("is a directory")
 	errNegative = errors.New("tarfs: negative offset")
@@ -224,7 +226,7 @@ func (f *FS) walk(name string, follow bool) (*Entry, error) {
 			continue
 		}
 		if hops++; hops > maxHops || len(shown.Link) > maxLink {
-			return nil, errLoop
+			return nil, ErrLoop
 		}
 		if strings.HasPrefix(shown.Link, "/") {
 			at, err = f.table.Lookup(".")
