@@ -40,7 +40,7 @@ func New(store storage.Reader, o *Options) http.Handler {
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
-	h.summaries = newSummaries()
+	h.summaries, h.fragments = newSummaries(), newFragments()
 	h.pages = map[string]func(http.ResponseWriter, *request) error{
 		"":          h.front,
 		"static":    h.static,
@@ -65,6 +65,7 @@ type handler struct {
 	o         Options
 	index     *Indexer
 	summaries *summaries
+	fragments *fragments
 	log       *slog.Logger
 	pages     map[string]func(http.ResponseWriter, *request) error
 

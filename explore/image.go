@@ -127,6 +127,23 @@ func (h *handler) layerRow(r *request, m *manifestPage, d oci.Descriptor) (layer
 	return row, unlessUnknown(err)
 }
 
+// missing says what of the image is not here: one letter for the configuration and one for each layer.
+func (v *imageView) missing() string {
+	b := make([]byte, 0, 1+len(v.Layers))
+	b = append(b, letter(v.Config == nil))
+	for _, l := range v.Layers {
+		b = append(b, letter(l.Missing))
+	}
+	return string(b)
+}
+
+func letter(missing bool) byte {
+	if missing {
+		return '-'
+	}
+	return '+'
+}
+
 // layOut gives each layer the instruction that made it, and a bar.
 func (v *imageView) layOut() {
 	for _, s := range v.Steps {

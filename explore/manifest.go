@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"html/template"
 	"net/http"
 	"slices"
 	"strconv"
@@ -48,8 +49,8 @@ type manifestView struct {
 	Headers    []headerLine    `json:"headers"`
 	Descriptor string          `json:"-"`
 	Document   json.RawMessage `json:"manifest"`
-	JSON       *jsonView       `json:"-"`
-	Note       string          `json:"note,omitempty"`
+
+	ImageHTML, DocumentHTML template.HTML `json:"-"` // as fragments
 }
 
 // headerLine is a header field of the answer that the registry gives to a client.
@@ -207,13 +208,37 @@ func (h *handler) manifestView(r *request, m *manifestPage) (v *manifestView, er
 	if err != nil {
 		return nil, err
 	}
+	return v, h.addFragments(r, m, v)
+}
+
+// addFragments writes the parts of the page that follow from digests, unless it is no page that is asked for.
+func (h *handler) addFragments(r *request, m *manifestPage, v *manifestView) (err error) {
+	if r.form() == asJSON {
+		return nil
+	}
+	key := []string{r.Host, string(m.t.Name), string(m.t.Digest)} // links to this registry depend on its name
+	if v.Image != nil {
+		v.ImageHTML, err = h.fragment("manifest", "image", append(key, v.Image.missing()), func() (any, error) { return v.Image, nil })
+		if err != nil {
+			return err
+		}
+	}
+	v.DocumentHTML, err = h.fragment("manifest", "document", key, func() (any, error) { return h.document(r, m) })
+	return err
+}
+
+// documentView is a manifest with links, or why it is not shown.
+type documentView struct {
+	JSON *jsonView
+	Note string
+}
+
+func (h *handler) document(r *request, m *manifestPage) (documentView, error) {
 	root, err := inspect.ParseJSON(m.m.Raw, nil)
 	if err != nil { // beyond the bounds of what is shown: the store has taken it
-		v.Note = "The document is not shown: " + err.Error() + "."
-		return v, nil
+		return documentView{Note: "The document is not shown: " + err.Error() + "."}, nil
 	}
-	v.JSON = h.jsonView(r, m.json("r"), root)
-	return v, nil
+	return documentView{JSON: h.jsonView(r, m.json("r"), root)}, nil
 }
 
 // headers are those of the answer to a GET of the manifest [end-3].

@@ -86,6 +86,23 @@ func TestManifestCaching(t *testing.T) {
 	}
 }
 
+// TestKeptFragments deletes what a page was made of after it was shown.
+func TestKeptFragments(t *testing.T) {
+	s := newSite(t, nil)
+	d, layers := s.image("app", debian, []string{tarGzip(t, "a=1")}, "1")
+	s.has("/r/app:1", "apt-get install", `href="/fs/app@`+string(layers[0]))
+	config := manifestOf(s, "app", d).Config.Digest
+	for _, gone := range []digest.Digest{layers[0], config} {
+		if err := s.store.DeleteBlob(t.Context(), "app", gone); err != nil {
+			t.Fatal(err)
+		}
+		body := s.has("/r/app:1", "not in this repository")
+		if shown := strings.Contains(body, "apt-get install"); shown != (gone == layers[0]) {
+			t.Errorf("without %s the instructions are shown: %v", gone, shown)
+		}
+	}
+}
+
 // TestSparseImage has an image of which nothing else was pushed.
 func TestSparseImage(t *testing.T) {
 	s := newSite(t, nil)
@@ -289,9 +306,28 @@ func TestAlignHistory(t *testing.T) {
 	}
 }
 
-// BenchmarkManifest is the page of an image with ten layers, on the disk.
+// BenchmarkManifest has pages of an image with ten layers, of an index and of tags, from the disk.
 func BenchmarkManifest(b *testing.B) {
 	s := diskSite(b)
-	s.t = &testing.T{}
-	_ = s
+	var layers []string
+	history := []map[string]any{}
+	for i := range 10 {
+		layers = append(layers, tarGzip(b, fmt.Sprintf("usr/share/doc/%d=%d", i, i)))
+		history = append(history, map[string]any{"created": "2026-01-01T00:00:00Z", "created_by": fmt.Sprintf("RUN /bin/sh -c apt-get update && apt-get install -y package-%d # buildkit", i)},
+			map[string]any{"created": "2026-01-01T00:00:00Z", "created_by": fmt.Sprintf("ENV VERSION=%d", i), "empty_layer": true})
+	}
+	d, _ := s.image("app", map[string]any{"config": debian["config"], "history": history}, layers, "1", "latest")
+	children := []oci.Descriptor{}
+	for i := range 8 {
+		d, _ := s.image("app", map[string]any{"n": i}, layers)
+		children = append(children, oci.Descriptor{MediaType: oci.MediaTypeImageManifest, Digest: d, Size: 1000, Platform: &oci.Platform{OS: "linux", Architecture: fmt.Sprint("arch", i)}})
+	}
+	s.manifest("app", oci.MediaTypeImageIndex, map[string]any{"schemaVersion": 2, "manifests": children}, "multi")
+	for i := range 3 {
+		s.manifest("app", oci.MediaTypeImageIndex, map[string]any{"schemaVersion": 2, "manifests": []any{}, "artifactType": "application/spdx+json",
+			"annotations": map[string]string{"n": fmt.Sprint(i)}, "subject": oci.Descriptor{MediaType: oci.MediaTypeImageManifest, Digest: d, Size: 1}})
+	}
+	for _, c := range []struct{ name, url string }{{"image", "/r/app:1"}, {"index", "/r/app:multi"}, {"history", "/r/app:1?render=history"}, {"referrers", "/referrers/app@" + string(d)}, {"tags", "/r/app"}} {
+		b.Run(c.name, func(b *testing.B) { bench(b, s, c.url) })
+	}
 }

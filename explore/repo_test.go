@@ -256,7 +256,7 @@ func diskSite(b testing.TB) *site {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { store.Close() })
-	return &site{store: store, Handler: New(store, nil)}
+	return &site{t: b, store: store, Handler: New(store, nil)}
 }
 
 // BenchmarkRepo is the page of a repository with 10,000 tags, and the front page with 1,000 repositories.

@@ -25,7 +25,7 @@ import (
 
 // site is an explorer over a store in memory.
 type site struct {
-	t     *testing.T
+	t     testing.TB
 	store storage.Store
 	index *Indexer
 	http.Handler
@@ -95,7 +95,7 @@ func (s *site) manifest(repo, contentType string, m any, tags ...string) digest.
 var built = time.Date(2026, 3, 14, 15, 9, 26, 0, time.UTC)
 
 // tarGzip makes a layer. Each entry is "NAME", "NAME=CONTENT", "NAME/", "NAME -> TARGET" or "NAME => HARD LINK'S TARGET".
-func tarGzip(t *testing.T, entries ...string) string {
+func tarGzip(t testing.TB, entries ...string) string {
 	t.Helper()
 	var buf bytes.Buffer
 	z := gzip.NewWriter(&buf)

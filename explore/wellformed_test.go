@@ -35,7 +35,7 @@ var (
 )
 
 // checkHTML fails the test for a page that is not well formed.
-func checkHTML(t *testing.T, url, page string) {
+func checkHTML(t testing.TB, url, page string) {
 	t.Helper()
 	c := &htmlCheck{rest: page, ids: map[string]bool{}, labels: map[string]bool{}}
 	if !strings.HasPrefix(page, "<!doctype html>\n<html lang=") {

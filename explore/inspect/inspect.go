@@ -32,6 +32,13 @@ var decoders = map[Kind]decoder{
 	KindAVIF: decodeAVIF,
 	KindSVG:  decodeSVG,
 
+	KindClass:   decodeClass,
+	KindPyc:     decodePyc,
+	KindLdCache: decodeLdCache,
+	KindTZif:    decodeTZif,
+	KindGitPack: decodeGit,
+	KindGitIdx:  decodeGit,
+
 	KindDpkg:      decodePackages,
 	KindApk:       decodePackages,
 	KindPkgInfo:   decodePkgInfo,
