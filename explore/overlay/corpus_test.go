@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -60,6 +61,19 @@ func TestJoined(t *testing.T) {
 		}
 		slices.Sort(lines)
 		compare(t, c.Name, lines, c.Live())
+	}
+}
+
+// TestDocumented wants every case in the documentation.
+func TestDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/overlay.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range overlaytest.Load(t, corpus) {
+		if row := fmt.Sprintf("| `%s` | %s |\n", c.Name, c.Title); !strings.Contains(string(text), row) {
+			t.Errorf("docs/overlay.md has no row %s", row)
+		}
 	}
 }
 

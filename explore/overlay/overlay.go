@@ -244,7 +244,7 @@ func (f *FS) existing(path string) (*scope, error) {
 // DirAll. The error wraps [fs.ErrNotExist] if no layer of the view has anything at root.
 func (f *FS) Walk(root string) iter.Seq2[*Node, error] { return f.WalkAfter(root, "") }
 
-// WalkAfter is Walk from behind a path on: one that is below root, or "" for all of it.
+// WalkAfter is Walk from behind a path on, all of whose nodes are left out: one that is below root, or "" for everything. It need not exist.
 func (f *FS) WalkAfter(root, after string) iter.Seq2[*Node, error] {
 	return func(yield func(*Node, error) bool) {
 		w := walker{f: f, yield: yield}

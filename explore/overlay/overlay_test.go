@@ -194,6 +194,9 @@ func TestDirErrors(t *testing.T) {
 			t.Errorf("WalkAfter(app, %q) yields %s, want an error", after, got)
 		}
 	}
+	if got := count(f.WalkAfter("app", "app/"+strings.Repeat("b/", 1<<19)+"b")); got != "6" {
+		t.Errorf("WalkAfter what is not there yields %s", got)
+	}
 	if got := count(f.Walk("nothing")); got != "gone" {
 		t.Errorf("Walk of nothing yields %s", got)
 	}

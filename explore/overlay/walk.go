@@ -50,6 +50,7 @@ func (w *walker) resume(s *scope, rest string) bool {
 	case err != nil:
 		w.yield(nil, err)
 		return false
+	case len(in.dirs) == 0: // nor is anything below it, however long the path is
 	case found && !w.resume(in, deeper), !found && !w.dir(in, "", true):
 		return false
 	}
