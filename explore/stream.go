@@ -167,7 +167,7 @@ func (p *streamed) row(n *overlay.Node) error {
 		base = ""
 	}
 	v := &dirView{Entries: []*entryRow{p.look.row(n, base, p.s.pax)}}
-	if err := templates().page("dir").ExecuteTemplate(&p.buf, "rows", v); err != nil {
+	if err := templates().page("dir").ExecuteTemplate(&p.buf, "filerows", v); err != nil {
 		return err
 	}
 	if p.rows%flushRows == 0 {
