@@ -100,7 +100,10 @@ func purlSegments(s string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if seg = strings.Trim(seg, "/"); seg != "" && seg != "." && seg != ".." {
+		if strings.Contains(seg, "/") {
+			return "", errors.New("a segment with a slash in it")
+		}
+		if seg != "" && seg != "." && seg != ".." {
 			out = append(out, seg)
 		}
 	}
