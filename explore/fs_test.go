@@ -40,10 +40,10 @@ func odd(t *testing.T, headers ...tar.Header) string {
 // base and upper are the layers of the image that most tests here look into.
 func twoLayers(s *site) (image string, layers []string) {
 	d, ls := s.image("team/app", nil, []string{
-		tarGzip(s.t, "./", "./etc/", "./etc/os-release=ID=test\nNAME=\"A b\"\n", "./etc/hard => ./etc/os-release", "./lib -> usr/lib", "./usr/lib/x.so=abc",
+		tarGzip(s.t, "./", "./etc/", "./etc/motd=ID=test\nNAME=\"A b\"\n", "./etc/hard => ./etc/motd", "./lib -> usr/lib", "./usr/lib/x.so=abc",
 			`./data.json={"digest":"sha256:`+strings.Repeat("ab", 32)+`","x":[1]}`, "./old=1", "./old=22", "./srv/data/a=a", "./srv/data/deep/b=b", "./bin/sh=\x7fELF no", "./loop -> loop",
 			"./away -> ../../etc/hard", "./dangling -> nowhere", "./name with space=s", `./back\slash=b`, "./quo'te=q", "./-dash=d", "./new\nline=n", "./tab\there=t", "./\u202etxt.exe=r"),
-		tarGzip(s.t, "etc/.wh.os-release", "usr/lib/y=1", "etc/link => etc/os-release", "srv/.wh.data", "data.json={}"),
+		tarGzip(s.t, "etc/.wh.motd", "usr/lib/y=1", "etc/link => etc/motd", "srv/.wh.data", "data.json={}"),
 	}, "1")
 	return string(d), []string{string(ls[0]), string(ls[1])}
 }
@@ -64,27 +64,27 @@ func TestFilePages(t *testing.T) {
 		{l0 + "/?image=sha256:" + strings.Repeat("0", 64), 404, ""}, {l0 + "/?image=x", 400, ""},
 		{l0 + "/", 200, "&lt;U&#43;202E&gt;txt.exe"}, {l0 + "/", 200, "-\u202e"}, {l0 + "/", 200, `new\x0aline`},
 		{l0 + "/", 200, `a later entry of the same name replaces it`},
-		{l0 + "/etc/", 200, `hrw-r--r--`}, {l0 + "/etc/", 200, ` link to <a href="` + l0 + `/etc/os-release">./etc/os-release</a>`},
+		{l0 + "/etc/", 200, `hrw-r--r--`}, {l0 + "/etc/", 200, ` link to <a href="` + l0 + `/etc/motd">./etc/motd</a>`},
 		{l0 + "/etc/", 200, `<a href="` + l0 + `/">..</a>`}, {l0 + "/etc", 200, `<h1>etc</h1>`},
 		{l0 + "/lib/", 200, `<a href="` + l0 + `/usr/lib/x.so">x.so</a>`}, {l0 + "/lib/x.so", 200, "abc"}, {l0 + "/lib/", 200, "lib leads to usr/lib by a symbolic link"},
 		{l0 + "/etc/hard", 200, "another name of the file"}, {l0 + "/etc/hard", 200, "ID=test"},
 		{l0 + "/away", 200, "ID=test"}, {l0 + "/loop", 200, "leads to itself"}, {l0 + "/loop?raw", 422, "too many levels"}, {l0 + "/loop/x", 422, "too many levels"}, {l0 + "/dangling", 200, "nowhere"}, {l0 + "/dangling?raw", 404, ""},
-		{l0 + "/nowhere", 404, ""}, {l0 + "/nowhere/", 404, ""}, {l0 + "/etc/os-release/x", 404, ""}, {l0 + "/lib/x.so/", 200, "abc"},
+		{l0 + "/nowhere", 404, ""}, {l0 + "/nowhere/", 404, ""}, {l0 + "/etc/motd/x", 404, ""}, {l0 + "/lib/x.so/", 200, "abc"},
 		{l0 + "/data.json", 200, `| jq .`}, {l0 + "/data.json", 200, `<a href="/blob/team/app@sha256:abab`}, {l0 + "/data.json?jq=.x[0]", 200, "1\n"},
 		{l0 + "/old", 200, "22"}, {l0 + "/old", 200, "occurrence=2"}, {l0 + "/old", 200, "Others of this name"}, {l0 + "/old?version=1", 404, ""}, {l0 + "/old?version=x", 400, ""},
 		{l0 + "/?all=true", 200, `>srv/data/deep/b</a>`}, {l0 + "/?all=true", 200, "-d?????????"}, {l0 + "/?search=sh", 200, `>bin/sh</a>`}, {l0 + "/?search=%5Esh", 200, `>bin/sh</a>`},
 		{l0 + "/?search=%5Eh", 200, "-bin/sh"}, {l0 + "/?search=nope", 200, "no such name"}, {l0 + "/srv/?search=b", 200, `>srv/data/deep/b</a>`}, {l0 + "/srv/?search=sh", 200, "no such name"},
-		{l0 + "/?path=lib:/bin&path=/nope", 200, ">usr/lib/x.so<"}, {l0 + "/?path=lib:/bin", 200, "-os-release"}, {l0 + "/?path=../x", 400, ""},
+		{l0 + "/?path=lib:/bin&path=/nope", 200, ">usr/lib/x.so<"}, {l0 + "/?path=lib:/bin", 200, "-motd"}, {l0 + "/?path=../x", 400, ""},
 		{l0 + "/?sort=size", 200, `href="` + l0 + `/?sort=time"`}, {l0 + "/?sort=nope", 400, ""}, {l0 + "/?n=0", 400, ""}, {l0 + "/?n=2", 200, `rel="next"`}, {l0 + "/?after=%2Fx", 400, ""},
 		{l0 + "/?raw", 400, ""}, {l0 + "/etc/hard?tar", 400, ""},
 		{l1 + "/etc/link", 200, "not in this layer"}, {l1 + "/etc/link?raw", 404, ""}, {l1 + "/etc/link?image=" + image, 200, `<a class="mono" href="` + in + `/etc/link">`},
-		{l1 + "/etc/.wh.os-release", 200, "<h1>.wh.os-release</h1>"},
+		{l1 + "/etc/.wh.motd", 200, "<h1>.wh.motd</h1>"},
 		{in + "/", 200, `<td class="num"><a href="` + l1 + `/data.json?image=`}, {in + "/", 200, `overwritten by layer 1`}, {in + "/", 200, "As it was after layer"},
-		{in + "/?deleted=false", 200, "-overwritten"}, {in + "/?deleted=true", 200, ""}, {in + "/etc/?deleted=true", 200, ".wh.os-release</a>"}, {in + "/etc/", 200, "-.wh.os-release</a>"},
-		{in + "/etc/", 200, `deleted by layer 1, etc/.wh.os-release`}, {in + "/srv/", 200, "deleted by layer 1, srv/.wh.data"},
+		{in + "/?deleted=false", 200, "-overwritten"}, {in + "/?deleted=true", 200, ""}, {in + "/etc/?deleted=true", 200, ".wh.motd</a>"}, {in + "/etc/", 200, "-.wh.motd</a>"},
+		{in + "/etc/", 200, `deleted by layer 1, etc/.wh.motd`}, {in + "/srv/", 200, "deleted by layer 1, srv/.wh.data"},
 		{in + "/srv/data/", 404, "deleted by layer 1"}, {in + "/srv/data/a", 404, `<a href="` + l0 + `/srv/data/a?image=`}, {in + "/srv/data/deep/b", 404, "deleted by layer 1, srv/.wh.data"},
 		{in + "/srv/data/nope", 404, `<a href="` + l0 + `/srv/data/?image=`}, {in + "/nope", 404, ""},
-		{in + "/?layer=0", 200, "After layer 0"}, {in + "/srv/data/a?layer=0", 200, "crane blob"}, {in + "/etc/os-release?layer=0", 200, "ID=test"}, {in + "/?layer=2", 400, ""}, {in + "/?layer=x", 400, ""},
+		{in + "/?layer=0", 200, "After layer 0"}, {in + "/srv/data/a?layer=0", 200, "crane blob"}, {in + "/etc/motd?layer=0", 200, "ID=test"}, {in + "/?layer=2", 400, ""}, {in + "/?layer=x", 400, ""},
 		{in + "/etc/link", 200, "ID=test"}, {in + "/etc/link", 200, "hard link to a file of layer 0"}, {in + "/lib/y", 200, "1"},
 		{in + "/?all=true", 200, ">srv/data/deep/b</a>"}, {in + "/?path=lib&env=PATH", 200, "crane config"}, {in + "/data.json", 200, "{}"},
 		{"/layers/team/app:1/etc/link?layer=1", 302, ""}, {"/layers/team/app:2", 404, ""}, {"/layers/team/app", 400, ""}, {"/layers/team/app@" + layers[0], 404, ""},
@@ -173,7 +173,7 @@ func TestFileCommands(t *testing.T) {
 	l0, in, p, n := "/fs/team/app@"+layers[0], "/layers/team/app@"+image, "/fs/team/app@"+string(plain), "/fs/team/app@"+string(notGzip)
 	for _, url := range []string{l0 + "/", l0 + "/etc/", l0 + "/?all=true", l0 + "/srv/?all=true", l0 + "/usr/", l0 + "/srv/data/", l0 + "/?sort=size", l0 + "/?sort=time", l0 + "/?path=lib:srv",
 		l0 + "/?search=b", l0 + "/?search=%5Es", l0 + "/srv/?search=b", n + "/", n + "/?all=true", n + "/w%5Bx%5D%2A%3F/",
-		l0 + "/etc/os-release", l0 + "/etc/hard", l0 + "/old", l0 + "/name%20with%20space", l0 + "/back%5Cslash", l0 + "/quo'te", l0 + "/-dash", l0 + "/new%0Aline", l0 + "/tab%09here", l0 + "/%E2%80%AEtxt.exe",
+		l0 + "/etc/motd", l0 + "/etc/hard", l0 + "/old", l0 + "/name%20with%20space", l0 + "/back%5Cslash", l0 + "/quo'te", l0 + "/-dash", l0 + "/new%0Aline", l0 + "/tab%09here", l0 + "/%E2%80%AEtxt.exe",
 		l0 + "/bin/sh?render=xxd", l0 + "/data.json", p + "/", p + "/?off=70000", p + "/?render=xxd&off=32768",
 		in + "/", in + "/etc/", in + "/etc/link", in + "/data.json", in + "/data.json?layer=0", in + "/?all=true", in + "/lib/y"} {
 		line := commandOf(t, s.get(url).Body.String())
