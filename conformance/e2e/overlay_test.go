@@ -21,34 +21,35 @@ import (
 
 const corpus = "../../testdata/overlay"
 
-// TestOverlayDocker holds the cases of testdata/overlay to docker export of the same layers: as one image of all that the daemon takes,
-// and one by one where it refuses or an image has to be its own.
+// TestOverlayDocker holds the cases of testdata/overlay to docker export.
 func TestOverlayDocker(t *testing.T) {
 	needE2E(t)
 	needRoot(t)
-	cases := overlaytest.Load(t, corpus)
 	for _, driver := range []string{"overlay2", "vfs"} {
-		t.Run(driver, func(t *testing.T) {
-			c := dockerWith(t, driver)
-			var together []*overlaytest.Case
-			for _, x := range cases {
-				switch {
-				case x.Docker[driver] == "refuses":
-					if lines, err := c.export(overlaytest.Tars(t, x.Layers)); err == nil {
-						t.Errorf("%s: the daemon takes it: %d files", x.Name, len(lines))
-					}
-				case x.Alone:
-					lines, err := c.export(overlaytest.Tars(t, x.Layers))
-					checkExport(t, driver, x, lines, err)
-				default:
-					together = append(together, x)
-				}
+		t.Run(driver, func(t *testing.T) { checkDriver(t, driver, dockerWith(t, driver).export) })
+	}
+}
+
+// checkDriver holds the cases of testdata/overlay to what a daemon lists of the same layers: as one image of all that it takes, and one by
+// one where it refuses or an image has to be its own.
+func checkDriver(t *testing.T, driver string, list func(layers [][]byte) ([]exported, error)) {
+	var together []*overlaytest.Case
+	for _, x := range overlaytest.Load(t, corpus) {
+		switch {
+		case x.Daemons[driver] == "refuses":
+			if files, err := list(overlaytest.Tars(t, x.Layers)); err == nil {
+				t.Errorf("%s: the daemon takes it: %d files", x.Name, len(files))
 			}
-			lines, err := c.export(overlaytest.Tars(t, overlaytest.Join(together)))
-			for _, x := range together {
-				checkExport(t, driver, x, inFolder(lines, x.Name), err)
-			}
-		})
+		case x.Alone:
+			files, err := list(overlaytest.Tars(t, x.Layers))
+			checkListing(t, driver, x, files, err)
+		default:
+			together = append(together, x)
+		}
+	}
+	files, err := list(overlaytest.Tars(t, overlaytest.Join(together)))
+	for _, x := range together {
+		checkListing(t, driver, x, inFolder(files, x.Name), err)
 	}
 }
 
@@ -67,14 +68,14 @@ func dockerWith(t *testing.T, driver string) docker {
 	return docker{newProgram(t, needProgram(t, "docker", "docker.io"), "-H", d.host()), t, nil}
 }
 
-// checkExport compares what docker lists with what a case says is live.
-func checkExport(t *testing.T, driver string, x *overlaytest.Case, got []exported, err error) {
+// checkListing compares what a daemon lists with what a case says is live.
+func checkListing(t *testing.T, driver string, x *overlaytest.Case, got []exported, err error) {
 	t.Helper()
 	want := x.Live()
 	lines := format(t, got, want)
-	same, differs := slices.Equal(lines, want), x.Docker[driver] == "differs"
+	same, differs := slices.Equal(lines, want), x.Daemons[driver] == "differs"
 	if err != nil || same == differs {
-		t.Errorf("%s: docker lists\n\t%s\n%v; want (differs: %v)\n\t%s", x.Name, strings.Join(lines, "\n\t"), err, differs, strings.Join(want, "\n\t"))
+		t.Errorf("%s: the daemon lists\n\t%s\n%v; want (differs: %v)\n\t%s", x.Name, strings.Join(lines, "\n\t"), err, differs, strings.Join(want, "\n\t"))
 	}
 }
 

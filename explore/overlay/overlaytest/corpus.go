@@ -14,9 +14,10 @@ type Case struct {
 	Name  string // of the file, without ".txt"
 	Title string // its first line
 
-	// Docker says what daemons do, by storage driver: "refuses" the image or "differs" from View. There is nothing for one that does the same.
-	Docker map[string]string
-	Alone  bool // cannot lie in a folder beside others
+	// Daemons says what others do: "refuses" the image or "differs" from View. There is nothing for one that does the same. Their names are
+	// overlay2 and vfs, dockerd's storage drivers, and containerd, with overlayfs.
+	Daemons map[string]string
+	Alone   bool // cannot lie in a folder beside others
 
 	Layers [][]Entry // the lowest first
 	View   []string  // what is live: the layer and a line as Format writes it
@@ -86,7 +87,7 @@ func (c *Case) Save(t testing.TB, dir string) {
 
 // parse reads the text of one case.
 func parse(name, text string) (*Case, error) {
-	c := &Case{Name: name, Docker: map[string]string{}}
+	c := &Case{Name: name, Daemons: map[string]string{}}
 	section := "about"
 	for i, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(line)
@@ -115,22 +116,22 @@ var sections = map[string]func(*Case, string) error{
 }
 
 func (c *Case) about(line string) error {
-	drivers, isDocker := strings.CutPrefix(line, "docker:")
+	daemons, isList := strings.CutPrefix(line, "daemons:")
 	if c.Title == "" {
 		c.Title = line
 	}
-	if !isDocker {
+	if !isList {
 		return nil
 	}
-	for d := range strings.SplitSeq(drivers, ",") {
-		driver, does, _ := strings.Cut(strings.TrimSpace(d), " ")
+	for d := range strings.SplitSeq(daemons, ",") {
+		daemon, does, _ := strings.Cut(strings.TrimSpace(d), " ")
 		switch {
-		case driver == "alone":
+		case daemon == "alone":
 			c.Alone = true
 		case does == "differs" || does == "refuses":
-			c.Docker[driver] = does
+			c.Daemons[daemon] = does
 		default:
-			return fmt.Errorf("%q: want DRIVER differs, DRIVER refuses or alone", d)
+			return fmt.Errorf("%q: want DAEMON differs, DAEMON refuses or alone", d)
 		}
 	}
 	return nil
