@@ -164,12 +164,18 @@ func (d *Doc) addCerts(chain []*x509.Certificate) {
 	}
 }
 
-// dropParts removes references to parts of another file.
+// dropParts removes references to parts of another file, or of one that no pipeline leads into.
 func (s *Section) dropParts() {
 	for i := range s.Fields {
-		if s.Fields[i].Value.Ref.Kind == RefPart {
-			s.Fields[i].Value.Ref = Ref{}
+		if v := &s.Fields[i].Value; v.Ref.Kind == RefPart {
+			v.Ref = Ref{}
 		}
+	}
+}
+
+func (d *Doc) dropParts() {
+	for i := range d.Sections {
+		d.Sections[i].dropParts()
 	}
 }
 

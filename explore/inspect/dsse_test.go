@@ -183,6 +183,6 @@ func FuzzInspectJSON(f *testing.F) {
 // jsonFixtures are the documents of all tests.
 func jsonFixtures(t testing.TB) []string {
 	_, annotations := cosignFixture(t)
-	return []string{bundle01(t), bundle03(t), annotations[cosignBundle], annotations[cosignTimestamp], spdx2, spdx3, cyclonedx, openvex, statement("https://slsa.dev/provenance/v1", provenance1), statement("https://slsa.dev/provenance/v0.2", provenance02),
+	return []string{jwsFixture(t), notationPayload, bundle01(t), bundle03(t), annotations[cosignBundle], annotations[cosignTimestamp], spdx2, spdx3, cyclonedx, openvex, statement("https://slsa.dev/provenance/v1", provenance1), statement("https://slsa.dev/provenance/v0.2", provenance02),
 		`{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[{"keyid":"","sig":"AA=="}]}`}
 }

@@ -14,6 +14,7 @@ var decoders = map[Kind]decoder{
 	KindPEM:  decodePEM,
 	KindCert: decodeCert,
 	KindDER:  decodeDER,
+	KindCBOR: decodeCBOR,
 	KindJSON: decodeJSON,
 
 	KindELF:         decodeELF,

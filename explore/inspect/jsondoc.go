@@ -38,6 +38,8 @@ func jsonDecoders() []jsonDecoder {
 	return []jsonDecoder{
 		{isStatement, decodeStatement},
 		{isDSSE, decodeDSSE},
+		{isJWS, decodeJWS},
+		{isNotationPayload, decodeNotationPayload},
 		{isBundle, decodeBundle},
 		{isSimpleSigning, decodeSimpleSigning},
 		{isRekorBundle, decodeRekorBundle},
