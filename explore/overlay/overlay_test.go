@@ -440,3 +440,30 @@ func TestTogether(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// TestMarkerDirectory wants of a directory that is a whiteout that nothing in it is live or hides anything: not even what a lower layer has
+// in a directory of that name.
+func TestMarkerDirectory(t *testing.T) {
+	f := lay(t, overlaytest.Image(t, `
+layer
+  file 644 .wh.x/kept one
+  file 644 .wh.x/twice one
+layer
+  dir 755 .wh.x
+  file 644 .wh.x/.wh..wh..opq
+  file 644 .wh.x/.wh.kept
+  file 644 .wh.x/twice two
+  dir 755 .wh.x/sub
+  file 644 .wh.x/sub/file two
+`)...)
+	view, dead := listing(t, f)
+	compare(t, "live", view, []string{"0 dir - .wh.x", `0 file 0644 .wh.x/kept "one"`, `0 file 0644 .wh.x/twice "one"`})
+	for _, line := range dead {
+		if !strings.HasPrefix(line, "whiteout: 1 ") {
+			t.Errorf("not live: %s", line)
+		}
+	}
+	if len(dead) != 6 {
+		t.Errorf("not live: %q", dead)
+	}
+}
