@@ -41,6 +41,7 @@ func New(store storage.Reader, o *Options) http.Handler {
 		h.log = slog.New(slog.DiscardHandler)
 	}
 	h.summaries, h.fragments = newSummaries(), newFragments()
+	h.said = newStatements()
 	h.pages = map[string]func(http.ResponseWriter, *request) error{
 		"":          h.front,
 		"static":    h.static,
@@ -66,6 +67,7 @@ type handler struct {
 	index     *Indexer
 	summaries *summaries
 	fragments *fragments
+	said      *statements
 	log       *slog.Logger
 	pages     map[string]func(http.ResponseWriter, *request) error
 

@@ -44,6 +44,7 @@ type manifestView struct {
 	Index     *indexView     `json:"index,omitempty"`
 	Artifact  *artifactView  `json:"artifact,omitempty"`
 	Referrers *referrersPart `json:"referrers,omitempty"`
+	Supply    []statement    `json:"statements,omitempty"`
 
 	Pull       []command       `json:"pull"`
 	Headers    []headerLine    `json:"headers"`
@@ -203,7 +204,7 @@ func (h *handler) manifestView(r *request, m *manifestPage) (v *manifestView, er
 		err = h.addTags(r, m, v)
 	}
 	if err == nil {
-		v.Referrers, err = h.referrersPart(r, m.t, inlineReferrers)
+		err = h.addReferrers(r, m, v)
 	}
 	if err != nil {
 		return nil, err
@@ -224,6 +225,19 @@ func (h *handler) addFragments(r *request, m *manifestPage, v *manifestView) (er
 		}
 	}
 	v.DocumentHTML, err = h.fragment("manifest", "document", key, func() (any, error) { return h.document(r, m) })
+	return err
+}
+
+// addReferrers adds what refers to the manifest, and says what of that can be said in words.
+func (h *handler) addReferrers(r *request, m *manifestPage, v *manifestView) (err error) {
+	if v.Referrers, err = h.referrersPart(r, m.t, inlineReferrers); err != nil {
+		return err
+	}
+	speakers := v.Referrers.speakers
+	if m.kind == kindIndex {
+		speakers = append(speakers, attestationsOf(m.contents.Manifests)...)
+	}
+	v.Supply, err = h.statements(r.Context(), m.t, speakers)
 	return err
 }
 

@@ -67,6 +67,8 @@ type referrersPart struct {
 	Links pageLinks     `json:"pages,omitzero"`
 	Href  string        `json:"href"`
 	all   []referrer
+
+	speakers []speaker // of any type
 }
 
 // referrerRow is a manifest that says something about another.
@@ -90,6 +92,7 @@ func (h *handler) referrersPart(r *request, t target, size int) (*referrersPart,
 		return nil, err
 	}
 	v.More = len(all) >= maxReferrers
+	v.speakers = speakersOf(pinned, all)
 	types := map[string]bool{}
 	for _, d := range all {
 		types[d.ArtifactType] = true
@@ -116,6 +119,14 @@ func (h *handler) referrersPart(r *request, t target, size int) (*referrersPart,
 type referrer struct {
 	oci.Descriptor
 	via oci.Tag
+}
+
+// kind is a word for what it says: by the tag that cosign found for it, or by its artifact type.
+func (d referrer) kind() string {
+	if _, kind := attachment(d.via); kind != "" && kind != "referrers" {
+		return kind
+	}
+	return referrerKind(d.Descriptor)
 }
 
 // allReferrers lists what refers to t, each once.
@@ -173,11 +184,8 @@ func (h *handler) byTag(ctx context.Context, repo oci.Name, tag oci.Tag, list bo
 }
 
 func (h *handler) referrerRow(r *request, m *manifestPage, d referrer) referrerRow {
-	row := referrerRow{Kind: referrerKind(d.Descriptor), Type: clipText(d.ArtifactType, maxValue), Digest: d.Digest, Size: d.Size, Via: string(d.via),
+	row := referrerRow{Kind: d.kind(), Type: clipText(d.ArtifactType, maxValue), Digest: d.Digest, Size: d.Size, Via: string(d.via),
 		Href: m.t.at(d.Digest).href("r"), Annotations: h.labels(r, m, d.Annotations)}
-	if _, kind := attachment(d.via); kind != "" && kind != "referrers" {
-		row.Kind = kind
-	}
 	row.Created, _ = time.Parse(time.RFC3339, d.Annotations[annotationCreated]) // a date that is none is no date
 	row.Annotations = row.Annotations[:min(len(row.Annotations), 10)]
 	return row
