@@ -18,7 +18,8 @@ type Options struct {
 	MaxSize int64         // how many bytes a gzip may decompress to: 64 GiB by default
 	Tar     tarfs.Options // bounds of the table, of all formats
 
-	// MaxMemory bounds what is decompressed in memory where there is no random access, bzip2 that is: 64 MiB by default.
+	// MaxMemory bounds what is in memory as long as an archive is open: what a bzip2 decompresses to, which has no random access, and the directory of
+	// a zip, which is reckoned to take eight times what it has in the archive, and 512 bytes a file. 64 MiB by default: 131,072 files.
 	MaxMemory int64
 
 	Index *Index             // of this blob, made before; nil: Open makes it

@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"archive/zip"
 	"bytes"
 	"compress/bzip2"
 	"context"
@@ -37,7 +36,7 @@ func Open(ctx context.Context, r io.ReaderAt, size int64, hint string, o *Option
 	}
 	switch f := Detect(head, hint); {
 	case f == Zip:
-		return openZip(r, size)
+		return openZip(r, size, o)
 	case f == Bzip2:
 		return openBzip2(ctx, r, size, o)
 	case !f.HasIndex():
@@ -93,15 +92,6 @@ func unsupported(r io.ReaderAt, size int64, f Format) error {
 		return err
 	}
 	return &UnsupportedError{Format: f, Variant: variant(f, tail)}
-}
-
-// openZip leaves all to package archive/zip. The directory of the archive is in memory.
-func openZip(r io.ReaderAt, size int64) (*Archive, error) {
-	z, err := zip.NewReader(r, size)
-	if err != nil {
-		return nil, &Error{0, fmt.Errorf("%w: %w", ErrFormat, err)}
-	}
-	return &Archive{Format: Zip, fsys: z}, nil
 }
 
 // openBzip2 decompresses into memory what cannot be read at random, and opens that.
