@@ -40,6 +40,9 @@ func New(store storage.Reader, o *Options) http.Handler {
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
+	if o.Foreign {
+		h.store = newForeign(store, foreignClient(public))
+	}
 	h.summaries, h.fragments = newSummaries(), newFragments()
 	h.said = newStatements()
 	h.pages = map[string]func(http.ResponseWriter, *request) error{

@@ -75,7 +75,7 @@ func ReadBlob(ctx context.Context, s BlobReader, repo oci.Name, d digest.Digest,
 
 // FindBlob returns a repository that holds the blob d and that whoever asks may read, ErrBlobUnknown if there is none.
 func FindBlob(ctx context.Context, s Reader, d digest.Digest) (oci.Name, error) {
-	for repo, err := range blobRepositories(ctx, s, d) {
+	for repo, err := range BlobRepositories(ctx, s, d) {
 		if err != nil {
 			return "", err
 		}
@@ -112,7 +112,8 @@ func unsupported[T any](what string) iter.Seq2[T, error] {
 	}
 }
 
-func blobRepositories(ctx context.Context, s Reader, d digest.Digest) iter.Seq2[oci.Name, error] {
+// BlobRepositories yields what BlobFinder does, or all repositories where s cannot tell: each has to be asked.
+func BlobRepositories(ctx context.Context, s Reader, d digest.Digest) iter.Seq2[oci.Name, error] {
 	if f, ok := s.(BlobFinder); ok {
 		return f.BlobRepositories(ctx, d)
 	}
