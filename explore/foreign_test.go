@@ -35,7 +35,9 @@ func newElsewhere(t *testing.T, may func(netip.Addr) bool) *elsewhere {
 	e.layer = digest.FromString(content)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/layer", func(w http.ResponseWriter, _ *http.Request) { e.asked.Add(1); _, _ = io.WriteString(w, content) })
-	mux.HandleFunc("/wrong", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, strings.Repeat("x", len(content))) })
+	mux.HandleFunc("/wrong", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, strings.Repeat("x", len(content)))
+	})
 	mux.HandleFunc("/long", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, content+"x") })
 	mux.HandleFunc("/missing", http.NotFound)
 	mux.Handle("/moved", http.RedirectHandler("/layer", http.StatusFound))
