@@ -1,7 +1,9 @@
 package explore
 
 import (
+	"io/fs"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -42,6 +44,27 @@ func TestShell(t *testing.T) {
 		w := s.get(c.url)
 		if w.Code != c.status || w.Header().Get("Content-Security-Policy") != csp || w.Header().Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("GET %.40s: %d, want %d; %v", c.url, w.Code, c.status, w.Header())
+		}
+	}
+}
+
+// TestTemplateNames wants each name once: the second of two templates of one name replaces the first on all pages.
+func TestTemplateNames(t *testing.T) {
+	names := map[string]string{}
+	files, err := fs.Glob(web, "web/*.html")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		raw, err := fs.ReadFile(web, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\{\{-? ?define "([^"]+)"`).FindAllStringSubmatch(string(raw), -1) {
+			if m[1] != "main" && names[m[1]] != "" {
+				t.Errorf("%s and %s both define %q", names[m[1]], file, m[1])
+			}
+			names[m[1]] = file
 		}
 	}
 }
