@@ -141,7 +141,7 @@ func (v *contents) auto() error {
 		}
 		v.view.Note = "This begins like JSON and is none."
 		return v.text()
-	case v.view.Doc != nil:
+	case v.view.Doc != nil && (!kind.IsText() || kind == inspect.KindPEM): // which may be a private key: not at the first look
 		return nil
 	case kind.IsText():
 		return v.text()
