@@ -53,7 +53,7 @@ func decodeELF(f *file) (*Doc, error) {
 			d.addSection(s)
 		}
 	}
-	return d, f.ctx.Err()
+	return d, nil
 }
 
 // openELF reads all headers. Without those of sections, or with false ones, a program still runs: then there are none, and a note.

@@ -11,8 +11,8 @@ const (
 	blockSize = 64 << 10
 	maxBlocks = 32 // that are kept
 
-	maxFetch = 64 << 20  // bytes that a decoder may make r decode
-	maxServe = 256 << 20 // bytes that it may be given, some of them again and again
+	fetchLimit = 64 << 20  // bytes that a decoder may make r decode
+	serveLimit = 256 << 20 // bytes that it may be given, some of them again and again
 )
 
 // file is what a decoder reads: an io.ReaderAt that turns many small reads into few of a block each, and fails when there were too many. It is
@@ -27,10 +27,14 @@ type file struct {
 	order   []int64 // of blocks, the oldest first
 	fetched int64
 	served  int64
+
+	maxFetch, maxServe int64
+
+	err error // the first of r, or that of too much: decoders go on with what they have
 }
 
 func newFile(ctx context.Context, name string, r io.ReaderAt, size int64) *file {
-	return &file{name: name, size: size, ctx: ctx, r: r, blocks: map[int64][]byte{}}
+	return &file{name: name, size: size, ctx: ctx, r: r, blocks: map[int64][]byte{}, maxFetch: fetchLimit, maxServe: serveLimit}
 }
 
 // part returns a part of the file as one that has its own bounds, and shares the blocks of this.
@@ -46,8 +50,8 @@ func (f *file) ReadAt(p []byte, off int64) (n int, err error) {
 	if int64(len(p)) > f.size-off {
 		p, err = p[:f.size-off], io.EOF
 	}
-	if f.served += int64(len(p)); f.served > maxServe {
-		return 0, ErrLimit
+	if f.served += int64(len(p)); f.served > f.maxServe {
+		return 0, f.fail(ErrLimit)
 	}
 	if len(p) > blockSize {
 		n, readErr := f.fetch(p, off)
@@ -84,21 +88,28 @@ func (f *file) block(i int64) ([]byte, error) {
 }
 
 // fetch fills p from r.
-func (f *file) fetch(p []byte, off int64) (int, error) {
+func (f *file) fetch(p []byte, off int64) (n int, err error) {
+	if f.fetched += int64(len(p)); f.fetched > f.maxFetch {
+		return 0, f.fail(ErrLimit)
+	}
 	if err := f.ctx.Err(); err != nil {
-		return 0, err
+		return 0, f.fail(err)
 	}
-	if f.fetched += int64(len(p)); f.fetched > maxFetch {
-		return 0, ErrLimit
-	}
-	n, err := f.r.ReadAt(p, off)
+	n, err = f.r.ReadAt(p, off)
 	switch {
 	case n == len(p):
 		return n, nil
 	case err == io.EOF:
 		err = io.ErrUnexpectedEOF
 	}
-	return n, err
+	return n, f.fail(err)
+}
+
+func (f *file) fail(err error) error {
+	if f.err == nil {
+		f.err = err
+	}
+	return err
 }
 
 // bytes reads n bytes at off. That there are fewer is [ErrSyntax], which it finds out before it makes room for them.
@@ -106,7 +117,7 @@ func (f *file) bytes(off, n int64) ([]byte, error) {
 	switch {
 	case off < 0 || n < 0 || off > f.size || n > f.size-off:
 		return nil, fmt.Errorf("%w: %d bytes at offset %d of %d", ErrSyntax, n, off, f.size)
-	case n > maxFetch:
+	case n > fetchLimit:
 		return nil, fmt.Errorf("%w: %d bytes at offset %d", ErrLimit, n, off)
 	}
 	return readAt(f, off, n)

@@ -35,6 +35,7 @@ var decoders = map[Kind]decoder{
 
 	KindClass:   decodeClass,
 	KindPyc:     decodePyc,
+	KindSQLite:  decodeSQLite,
 	KindLdCache: decodeLdCache,
 	KindTZif:    decodeTZif,
 	KindGitPack: decodeGit,
@@ -64,6 +65,9 @@ func Inspect(ctx context.Context, name string, r io.ReaderAt, size int64) (*Doc,
 		return nil, nil
 	}
 	d, err := decode(f)
+	if err == nil {
+		err = f.err
+	}
 	if err != nil {
 		err = fmt.Errorf("inspect: %w", err)
 	}

@@ -50,7 +50,7 @@ func decodeMachO(f *file) (*Doc, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Doc{Kind: string(KindMachO), Command: "cat > a.out; objdump -x a.out"}
+	d := &Doc{Kind: string(KindMachO), Command: "cat > a.out; llvm-objdump --macho --all-headers a.out"}
 	if !isFat(head) || u32be(head, 0)&^1 != macho.MagicFat {
 		m := &machFile{file: f}
 		err := m.decode(d, "")

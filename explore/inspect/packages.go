@@ -19,8 +19,9 @@ const (
 
 // Package is a package as the data base of a distribution, or the package itself, describes it.
 type Package struct {
-	Type        string   `json:"type"` // as in purls: "deb", "apk"
+	Type        string   `json:"type"` // as in purls: "deb", "apk", "rpm"
 	Name        string   `json:"name"`
+	Epoch       string   `json:"epoch,omitempty"` // of RPM: a number that counts before the version
 	Version     string   `json:"version"`
 	Arch        string   `json:"arch,omitempty"`
 	Source      string   `json:"source,omitempty"` // the name of what it was built from, where that differs or is said
@@ -30,7 +31,7 @@ type Package struct {
 	URL         string   `json:"url,omitempty"`
 	Maintainer  string   `json:"maintainer,omitempty"`
 	Status      string   `json:"status,omitempty"` // of dpkg: "install ok installed"
-	Files       []string `json:"files,omitempty"`  // of apk: paths without a slash in front
+	Files       []string `json:"files,omitempty"`  // of apk and RPM: paths without a slash in front
 }
 
 // Installed tells whether the files of the package are there, and not only its settings.
@@ -51,13 +52,18 @@ func (p *Package) Purl(distro, version string) string {
 	if source == p.Name {
 		source = ""
 	}
-	return makePurl(p.Type, distro+"/"+p.Name, p.Version, "arch", p.Arch, "distro", version, from, source)
+	return makePurl(p.Type, distro+"/"+p.Name, p.Version, "arch", p.Arch, "distro", version, "epoch", p.Epoch, from, source)
 }
 
 // Packages reads the packages of /var/lib/dpkg/status, /lib/apk/db/installed, and what is written in the same way: a Debian package's control file, the
-// indexes of repositories. It reads r from front to back, in pieces of 256 KiB, and keeps one package. An error, which is r's, is the last element.
+// indexes of repositories. It reads these from front to back, in pieces of 256 KiB. It also reads RPM's rpmdb.sqlite, in pieces of 64 KiB. One package is in
+// memory. An error is the last element: r's, or [ErrSyntax] or [ErrLimit] for a data base of RPM.
 func Packages(r io.ReaderAt, size int64) iter.Seq2[Package, error] {
 	return func(yield func(Package, error) bool) {
+		if head, err := readAt(r, 0, min(size, sqliteHeader)); err == nil && Detect("", head) == KindSQLite {
+			rpmPackages(r, size, yield)
+			return
+		}
 		lines := bufio.NewReaderSize(io.NewSectionReader(r, 0, size), readAhead)
 		var s stanza
 		for {
@@ -238,7 +244,7 @@ func decodePackages(f *file) (*Doc, error) {
 	}
 	s.add("Packages", number(n))
 	s.add("Size", number(total))
-	d := &Doc{Kind: "packages", Title: fmt.Sprintf("%d packages", n)}
+	d := &Doc{Kind: "packages", Title: plural(n, "package")}
 	d.addSection(s)
 	return d, failed
 }
@@ -262,6 +268,8 @@ func guessDistro(all []Package) string {
 			return "ubuntu"
 		case p.Type == "deb":
 			distro = "debian"
+		case p.Type == "rpm":
+			return rpmDistro(p)
 		case strings.HasPrefix(p.Name, "wolfi-"):
 			return "wolfi"
 		case strings.HasPrefix(p.Name, "chainguard-"):
@@ -271,4 +279,19 @@ func guessDistro(all []Package) string {
 		}
 	}
 	return distro
+}
+
+// vendors are the distributions by what they call themselves in packages.
+var vendors = []struct{ in, distro string }{
+	{"Fedora", "fedora"}, {"Red Hat", "redhat"}, {"CentOS", "centos"}, {"Rocky", "rocky"}, {"AlmaLinux", "almalinux"}, {"Oracle", "oracle"},
+	{"Amazon", "amzn"}, {"Microsoft", "azurelinux"}, {"SUSE LLC", "sles"}, {"openSUSE", "opensuse"}, {"Mageia", "mageia"},
+}
+
+func rpmDistro(p Package) string {
+	for _, v := range vendors {
+		if strings.Contains(p.Maintainer, v.in) {
+			return v.distro
+		}
+	}
+	return ""
 }

@@ -193,7 +193,7 @@ Size: 13297664
 libc6 <purl pkg:deb/debian/libc6@2.36-9%2Bdeb12u13?arch=amd64&upstream=glibc> | 2.36-9+deb12u13 | amd64 | 13297664 | GNU C Library: Shared libraries
 gone <purl pkg:deb/debian/gone@1:2~rc1?arch=all> | 1:2~rc1 | all | 0 | 
 `},
-		{"/lib/apk/db/installed", "P:wolfi-base\nV:1\n", `packages: 1 packages
+		{"/lib/apk/db/installed", "P:wolfi-base\nV:1\n", `packages: 1 package
 == Packages
 Packages: 1
 Size: 0
@@ -225,7 +225,7 @@ PRETTY_NAME: Debian 12
 root | x | 0 | 0 | root | /root <path /root> | /bin/sh <path /bin/sh>
 nobody | x | 65534 | 65534 |  |  | 
 `},
-		{"etc/group", "adm:x:4:a,b\n", "group: 1 groups\n== \n# Group | Password | GID | Members\nadm | x | 4 | a,b\n"},
+		{"etc/group", "adm:x:4:a,b\n", "group: 1 group\n== \n# Group | Password | GID | Members\nadm | x | 4 | a,b\n"},
 		{"a", "#!/bin/sh -e\n", "script: script for sh\n== Script\nInterpreter: /bin/sh <path /bin/sh>\nArguments: -e\n"},
 		{"a", "#! /usr/bin/env -S A=1 python3 -u\nx", "script: script for python3\n== Script\nInterpreter: /usr/bin/env <path /usr/bin/env>\n" +
 			"Runs: python3 <find python3>\nArguments: -S A=1 python3 -u\n"},

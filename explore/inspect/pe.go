@@ -43,7 +43,7 @@ func decodePE(f *file) (*Doc, error) {
 	d.addSection(p.sectionTable())
 	d.addSection(p.imports())
 	d.addSection(p.exports())
-	return d, f.ctx.Err()
+	return d, nil
 }
 
 func (p *peFile) open() error {

@@ -50,7 +50,7 @@ func decodeSafetensors(f *file) (*Doc, error) {
 	}
 	slices.SortFunc(all, func(a, b tensor) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.name, b.name)) })
 	list := tensorTable(all, int64(size)+8)
-	d.Title = fmt.Sprintf("safetensors, %d tensors", len(all))
+	d.Title = "safetensors, " + plural(len(all), "tensor")
 	d.addSection(meta)
 	d.addSection(list)
 	if n := len(all); n > 0 && all[n-1].to > f.size-8-int64(size) {

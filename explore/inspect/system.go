@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"path"
 	"strings"
@@ -105,15 +104,15 @@ func decodeColons(kind Kind, title string, names ...string) decoder {
 			}
 			s.row(row...)
 		}
-		d := &Doc{Kind: string(kind), Title: fmt.Sprintf("%d %s", len(s.Table.Rows), title)}
+		d := &Doc{Kind: string(kind), Title: plural(len(s.Table.Rows), title)}
 		d.addSection(s)
 		return d, nil
 	}
 }
 
 var (
-	decodePasswd = decodeColons(KindPasswd, "users", "User", "Password", "#UID", "#GID", "Name", "Home/", "Shell/")
-	decodeGroup  = decodeColons(KindGroup, "groups", "Group", "Password", "#GID", "Members")
+	decodePasswd = decodeColons(KindPasswd, "user", "User", "Password", "#UID", "#GID", "Name", "Home/", "Shell/")
+	decodeGroup  = decodeColons(KindGroup, "group", "Group", "Password", "#GID", "Members")
 )
 
 // decodeScript tells what runs a script, which env looks for and others have at a place.
