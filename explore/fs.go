@@ -67,7 +67,6 @@ func (h *handler) toLayers(w http.ResponseWriter, r *request, t target) error {
 
 // show shows what the path of the page leads to.
 func (l *look) show(w http.ResponseWriter) error {
-	l.keep = append(l.keep, "mt", l.r.query.Get("mt"))
 	n, err := l.find(l.t.Path)
 	if v := l.r.query.Get("version"); v != "" && err == nil && l.layer != nil {
 		n, err = l.version(n.Path, v)

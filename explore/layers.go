@@ -54,7 +54,7 @@ func (h *handler) lookIntoImage(w http.ResponseWriter, r *request, t target) (*l
 	if err != nil {
 		return nil, err
 	}
-	l := &look{h: h, r: r, t: t, base: t.Digest, seat: &seat{ctx: r.Context()}, image: f, keep: []string{"layer", r.query.Get("layer")}}
+	l := &look{h: h, r: r, t: t, base: t.Digest, seat: &seat{ctx: r.Context()}, image: f, keep: r.pairs("layer")}
 	l.open = append(l.open, f, l.seat)
 	l.source = line("crane export", quote(h.host(r)+"/"+t.with("", false).ref()), "-")
 	if v := r.query.Get("layer"); v != "" {

@@ -258,7 +258,9 @@ var fileOrders = map[string]func(*overlay.Node) fileRank{
 	"time": func(n *overlay.Node) fileRank {
 		return fileRank{n: -n.Entry.ModTime.Unix(), s: n.Path, layer: -n.Layer, at: -n.Entry.Header}
 	},
-	"tar": func(n *overlay.Node) fileRank { return fileRank{layer: n.Layer, at: n.Entry.Header, s: n.Path} },
+	"tar": func(n *overlay.Node) fileRank { // no layer has 2^44 bytes
+		return fileRank{n: int64(n.Layer)<<44 + n.Entry.Header, s: n.Path}
+	},
 }
 
 type rankedNode struct {

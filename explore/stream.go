@@ -65,7 +65,7 @@ type streamed struct {
 
 // stream sends the rows of a directory of a layer, which is of format f, in the order of the archive, as the pass over it comes to them. Once the pass is done everything is there at once.
 func (h *handler) stream(w http.ResponseWriter, r *request, t target, f archive.Format) error {
-	l := &look{h: h, r: r, t: t, base: t.Digest, keep: []string{"image", r.query.Get("image"), "mt", r.query.Get("mt")}, layer: &Layer{Archive: &archive.Archive{Format: f}}}
+	l := &look{h: h, r: r, t: t, base: t.Digest, keep: r.pairs("image", "mt"), layer: &Layer{Archive: &archive.Archive{Format: f}}}
 	l.tree = &layerTree{}
 	s, err := parseListing(r, t.Path, "tar")
 	if err != nil {
