@@ -49,7 +49,7 @@ func TestIndexDamage(t *testing.T) {
 	data := compress(t, text, 6)
 	good := encode(t, index(t, data, text, MinSpan))
 	rnd := rand.New(rand.NewPCG(9, 10))
-	for i := range *damages {
+	for i := range 100 * *damages {
 		bad := bytes.Clone(good)
 		if at := rnd.IntN(len(bad)); i%10 == 0 {
 			bad = bad[:at]
@@ -191,8 +191,7 @@ func TestCostly(t *testing.T) {
 		if got := b.costly(c.since); got != c.want {
 			t.Errorf("costly(%d) after %d MiB and %d KiB of checkpoints: %t", c.since, c.read, c.cost, got)
 		}
-		b = NewBuilder(nil, &Options{Span: span})
-		b.spans.table = make([]byte, 100<<20)
+		b.stretch = NewBuilder(nil, &Options{Span: span}).stretch
 		if b.costly(c.since) {
 			t.Errorf("a span that was asked for is longer")
 		}

@@ -198,7 +198,7 @@ func (f *flaky) ReadAt(p []byte, off int64) (int, error) {
 // TestReaderMemory reads at random places: all that is ever allocated is the cache and less than 1 MiB.
 func TestReaderMemory(t *testing.T) {
 	text := words(1 << 20)
-	data := compress(t, text, 6)
+	data := compress(t, text, 1)
 	x := index(t, data, text, MinSpan)
 	const limit = 1 << 20
 	var before, after runtime.MemStats
@@ -206,7 +206,7 @@ func TestReaderMemory(t *testing.T) {
 	r := newReader(data, x, limit)
 	rnd := rand.New(rand.NewPCG(5, 6))
 	p := make([]byte, 4<<10)
-	for range 300 {
+	for range 150 {
 		off := rnd.IntN(len(text) - len(p))
 		if _, err := r.ReadAt(p, int64(off)); err != nil || !bytes.Equal(p, text[off:off+len(p)]) {
 			t.Fatal(off, err)
@@ -218,5 +218,22 @@ func TestReaderMemory(t *testing.T) {
 	}
 	if n := r.CachedBytes(); n > limit || n < limit/2 {
 		t.Errorf("the cache has %d bytes of %d", n, limit)
+	}
+}
+
+// TestLargeSpans reads where spans are larger than every buffer, and across their ends.
+func TestLargeSpans(t *testing.T) {
+	text := bytes.Repeat(words(100_000), 55)
+	data := compress(t, text, 1)
+	x := index(t, data, text, 5<<20)
+	r := newReader(data, x, 0)
+	if x.Len() != 2 || x.LongestSpan() < 5<<20 {
+		t.Errorf("%d spans of up to %d bytes, want 2", x.Len(), x.LongestSpan())
+	}
+	for _, c := range []struct{ off, n int }{{5<<20 - 1000, 5000}, {4 << 20, 1 << 20}, {5<<20 + 100_000, 10}, {0, 1}, {100, len(text) - 100}} {
+		p := make([]byte, c.n)
+		if _, err := r.ReadAt(p, int64(c.off)); err != nil || !bytes.Equal(p, text[c.off:c.off+c.n]) {
+			t.Errorf("ReadAt(%d, %d): %v, or other bytes", c.n, c.off, err)
+		}
 	}
 }
