@@ -114,6 +114,11 @@ func (h *handler) around(r *request, c *jsonContext) error {
 		return nil
 	}
 	c.manifest, c.of = d, d
+	for _, b := range contents.Blobs() {
+		if b.Digest == c.target.Digest {
+			c.annotations = b.Annotations
+		}
+	}
 	switch {
 	case contents.Config != nil && contents.Config.Digest == c.target.Digest:
 		c.layers = contents.Layers

@@ -2,7 +2,6 @@ package explore
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -103,11 +102,11 @@ var renders = map[string]func(*contents) error{
 	"text":       (*contents).text,
 	"raw":        (*contents).text,
 	"xxd":        (*contents).hex,
-	"x509":       decodedAs("application/x-pem-file"),
-	"der":        decodedAs("application/pkix-cert"),
-	"timestamp":  decodedAs("application/timestamp-reply"),
-	"elf":        decodedAs(""),
-	"cbor":       decodedAs("application/cbor"),
+	"x509":       decodedBy(certificates),
+	"der":        decodedBy(inspect.InspectCertificate),
+	"timestamp":  decodedBy(inspect.InspectTimestamp),
+	"cbor":       decodedBy(inspect.InspectCBOR),
+	"elf":        (*contents).executable,
 	"cert":       (*contents).pem,
 	"history":    (*contents).history,
 	"created_by": (*contents).createdBy,
@@ -125,22 +124,18 @@ func (v *contents) off() int64 {
 // auto shows what is decoded, and documents and texts besides.
 func (v *contents) auto() error {
 	kind := v.view.Kind
-	if v.r.query.Get("off") != "" {
-		if kind.IsText() {
-			return v.text()
-		}
+	switch {
+	case v.r.query.Get("off") != "" && kind.IsText():
+		return v.text()
+	case v.r.query.Get("off") != "":
 		return v.hex()
+	case (kind == inspect.KindJSON || kind == inspect.KindCBOR) && v.size <= maxDocument:
+		return v.document()
 	}
 	if err := v.decode(v.name); err != nil {
 		return err
 	}
 	switch {
-	case kind == inspect.KindJSON && v.size <= maxDocument:
-		if err := v.json(); err == nil {
-			return nil
-		}
-		v.view.Note = "This begins like JSON and is none."
-		return v.text()
 	case v.view.Doc != nil && (!kind.IsText() || kind == inspect.KindPEM): // which may be a private key: not at the first look
 		return nil
 	case kind.IsText():
@@ -149,39 +144,21 @@ func (v *contents) auto() error {
 	return v.hex()
 }
 
-// decode adds what a decoder says, if there is one. What cannot be decoded is a note, and shown as bytes.
-func (v *contents) decode(name string) error {
-	d, err := inspect.Inspect(v.r.Context(), name, v.b, v.size)
-	switch {
-	case err != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)):
-		return err
-	case err != nil:
-		v.view.Note = fmt.Sprintf("Not all of it could be decoded: %.200s.", err)
+// document shows JSON, and what is JSON in other clothes, below what can be said about it in words.
+func (v *contents) document() error {
+	raw, root, err := v.parse()
+	if err != nil {
+		v.view.Note = fmt.Sprintf("This begins like %s and is none: %.200s.", strings.ToUpper(string(v.view.Kind)), err)
+		if v.view.Kind == inspect.KindCBOR {
+			return v.hex()
+		}
+		return v.text()
 	}
-	if d == nil || len(d.Sections) == 0 {
-		return nil
+	if d := v.words(raw, root); d != nil {
+		v.view.Doc = v.h.docView(v.r, v.c, d)
 	}
-	v.view.Doc = v.h.docView(v.r, v.c, d)
-	if d.Command != "" {
-		v.view.tail = []string{d.Command}
-	}
+	v.setJSON(raw, root)
 	return nil
-}
-
-// decodedAs is for forms that a decoder makes; name settles what bytes leave open.
-func decodedAs(name string) func(*contents) error {
-	return func(v *contents) error {
-		if name == "" {
-			name = v.name
-		}
-		if err := v.decode(name); err != nil {
-			return err
-		}
-		if v.view.Doc == nil {
-			return unprocessable("This is not of the form that is asked for. "+v.view.Note, "It can be looked at as text or bytes.")
-		}
-		return nil
-	}
 }
 
 func unprocessable(what, hint string) error {
@@ -200,20 +177,42 @@ func (v *contents) all() ([]byte, error) {
 	return raw, nil
 }
 
-func (v *contents) json() error {
-	raw, err := v.all()
-	if err != nil {
-		return err
+// parse reads a document.
+func (v *contents) parse() (raw []byte, root *inspect.Node, err error) {
+	if raw, err = v.all(); err == nil && v.view.Kind == inspect.KindCBOR {
+		raw, err = inspect.CBORToJSON(raw)
 	}
-	root, err := inspect.ParseJSON(raw, nil)
-	if err != nil {
+	if err == nil {
+		root, err = inspect.ParseJSON(raw, nil)
+	}
+	return raw, root, err
+}
+
+// json shows a document without words about it.
+func (v *contents) json() error {
+	raw, root, err := v.parse()
+	var known statusError
+	switch {
+	case errors.As(err, &known):
+		return err
+	case err != nil:
 		return unprocessable(err.Error()+".", "It can be looked at as text.")
 	}
+	v.setJSON(raw, root)
+	return nil
+}
+
+func (v *contents) setJSON(raw []byte, root *inspect.Node) {
 	v.view.JSON = v.h.jsonView(v.r, v.c, root)
 	v.view.Document = bytes.TrimSpace(raw)
 	v.view.tail = []string{"jq ."}
-	return nil
+	if v.view.Kind == inspect.KindCBOR {
+		v.view.tail = []string{cborCommand, "jq ."}
+	}
 }
+
+// cborCommand prints CBOR as JSON: a program of the cbor-diag package, which spells byte strings its own way.
+const cborCommand = "cbor2json.rb"
 
 func (v *contents) text() error {
 	t, err := inspect.ReadText(v.b, v.size, v.off(), textPage)
@@ -223,9 +222,7 @@ func (v *contents) text() error {
 	v.view.Text = &textView{Text: t}
 	v.view.Text.lay()
 	v.page("text", t.Off, t.Prev, t.Next)
-	if t.Off > 0 || t.Next < v.size {
-		v.view.tail = slicing(t.Off, t.Next-t.Off, v.size)
-	}
+	v.view.tail = slicing(t.Off, t.Next-t.Off, v.size)
 	return nil
 }
 

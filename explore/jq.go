@@ -40,7 +40,13 @@ func (h *handler) part(w http.ResponseWriter, r *request, c jsonContext, raw []b
 	whole := c.href()
 	c.parts = slices.DeleteFunc(slices.Clone(r.query["jq"]), func(s string) bool { return s == "" })
 	if len(c.parts) > 0 {
-		name, c.kind = "", docGeneric
+		if inspect.Detect(name, raw[:min(len(raw), inspect.HeadSize)]) == inspect.KindCBOR {
+			if raw, err = inspect.CBORToJSON(raw); err != nil {
+				return partError(err)
+			}
+			p.Command = append(slices.Clone(p.Command), piece{Text: " | " + cborCommand})
+		}
+		name, c.kind, c.annotations = "", docGeneric, nil
 		if raw, err = pipeline.Run(raw); err != nil {
 			return partError(err)
 		}

@@ -22,15 +22,16 @@ const (
 
 // jsonContext says where a document stands, which decides what its values link to.
 type jsonContext struct {
-	page      string           // which shows it: "r", "blob", "fs", "layers", "referrers"
-	target    target           // what that page is about
-	kind      docKind          // what the document is; "" has kindOf tell by the media type
-	mediaType string           // of the document
-	manifest  digest.Digest    // that has the document, "" if that is not known
-	of        digest.Digest    // the image that the document is about: of a config its manifest, of what is attached to an image that image
-	layers    []oci.Descriptor // of that manifest, from the base up
-	parts     []string         // the pipelines that took the document out of target, in order
-	keep      []string         // pairs of the page's query that its other forms carry on
+	page        string            // which shows it: "r", "blob", "fs", "layers", "referrers"
+	target      target            // what that page is about
+	kind        docKind           // what the document is; "" has kindOf tell by the media type
+	mediaType   string            // of the document
+	manifest    digest.Digest     // that has the document, "" if that is not known
+	of          digest.Digest     // the image that the document is about: of a config its manifest, of what is attached to an image that image
+	annotations map[string]string // of the descriptor that the manifest has of it
+	layers      []oci.Descriptor  // of that manifest, from the base up
+	parts       []string          // the pipelines that took the document out of target, in order
+	keep        []string          // pairs of the page's query that its other forms carry on
 }
 
 // docKind is what links depend on besides keys.

@@ -28,7 +28,7 @@ type spot struct {
 // rule says what becomes of a value, or of a key.
 type rule struct {
 	// where has the keys down to the value, the last one its own; those of an array's members are the array's. "^" pins the first to the root, "*"
-	// is any one key.
+	// is any one key, "%20" a space in a key.
 	where string
 	kinds []docKind // that the document has to be; none: any
 	link  func(spot) link
@@ -48,6 +48,9 @@ func compile(tables ...[]rule) ruleSet {
 	for _, table := range tables {
 		for _, r := range table {
 			keys := strings.Fields(r.where)
+			for i := range keys {
+				keys[i] = strings.ReplaceAll(keys[i], "%20", " ")
+			}
 			c := compiled{rule: r, root: keys[0] == "^"}
 			if c.root {
 				keys = keys[1:]

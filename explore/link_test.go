@@ -144,6 +144,9 @@ var linkRows = []struct{ name, mediaType, doc, text, want string }{
 	{"x5c elsewhere", jose, `{"x":{"x5c":["MII="]}}`, "MII=", "$self&jq=.x.x5c%5B0%5D+%7C+base64+-d&render=der"},
 	{"JWS timestamp", jose, `{"header":{"io.cncf.notary.timestampSignature":"MII="}}`, "MII=", "$self&jq=.header%5B%22io.cncf.notary.timestampSignature%22%5D+%7C+base64+-d&render=timestamp"},
 
+	{"COSE chain", "", `{"unprotected":{"x5chain (33)":["MII="]}}`, "MII=", "$self?jq=.unprotected%5B%22x5chain+%2833%29%22%5D%5B0%5D+%7C+base64+-d&render=der"},
+	{"COSE timestamp", "", `{"unprotected":{"io.cncf.notary.timestampSignature":"MII="}}`, "MII=", "$self?jq=.unprotected%5B%22io.cncf.notary.timestampSignature%22%5D+%7C+base64+-d&render=timestamp"},
+
 	// Packages.
 	{"SPDX purl", spdx, `{"packages":[{"externalRefs":[{"referenceLocator":"pkg:deb/debian/bash@5.2.15?arch=amd64&distro=debian-12"}]}]}`, "pkg:deb/debian/bash@5.2.15?arch=amd64&distro=debian-12", "https://packages.debian.org/bookworm/bash"},
 	{"CycloneDX purl", cyclonedx, `{"components":[{"purl":"pkg:npm/left-pad@1.3.0"}]}`, "pkg:npm/left-pad@1.3.0", "https://www.npmjs.com/package/left-pad/v/1.3.0"},

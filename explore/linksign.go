@@ -60,6 +60,10 @@ var signatureRules = []rule{
 	{"^ header x5c", nil, derLink},
 	{"^ header io.cncf.notary.timestampSignature", nil, timestampLink},
 	{"x5c", nil, derLink},
+
+	// and in COSE, by the names that its headers get
+	{"x5chain%20(33)", nil, derLink},
+	{"unprotected io.cncf.notary.timestampSignature", nil, timestampLink},
 }
 
 // signedLink leads to the image that cosign's payload is about.
