@@ -190,9 +190,14 @@ func timeValue(t time.Time) Value {
 	return text(t.UTC().Format("2006-01-02 15:04:05 UTC"))
 }
 
+// plural counts things: "1 entry", "2 entries".
 func plural(n int, word string) string {
-	if n == 1 {
+	stem, isY := strings.CutSuffix(word, "y")
+	switch {
+	case n == 1:
 		return "1 " + word
+	case isY && !strings.HasSuffix(stem, "a") && !strings.HasSuffix(stem, "e"): // days, keys
+		return strconv.Itoa(n) + " " + stem + "ies"
 	}
 	return strconv.Itoa(n) + " " + word + "s"
 }

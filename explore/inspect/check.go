@@ -7,7 +7,9 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
+	"crypto/x509"
 	"errors"
+	"strings"
 )
 
 // Check is something that was verified by arithmetic, with nothing but what the document itself holds. That a signature fits a key says
@@ -35,6 +37,19 @@ func checkSection(checks []Check) Section {
 		s.Note = checkNote
 	}
 	return s
+}
+
+// fitsKey is what the checks of a document's own signature are called.
+const fitsKey = "fits the key in the certificate"
+
+// signedBy says in words who signed, which is what the certificate says, unless the signature is not even one of its key.
+func signedBy(c *x509.Certificate, checks []Check) string {
+	for _, check := range checks {
+		if strings.HasSuffix(check.What, fitsKey) && !check.OK {
+			return "A signature that does not fit its certificate, which is that of " + signer(c)
+		}
+	}
+	return "Signed by " + signer(c) + ", as the certificate says"
 }
 
 var (

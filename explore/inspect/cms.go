@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"crypto"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/asn1"
 	"fmt"
 	"math/big"
@@ -78,7 +77,7 @@ func (m *signedData) addCerts(n *derNode) {
 // parseSigner reads version, who, digest algorithm, [0] attributes or none, algorithm, signature.
 func parseSigner(n *derNode) (s cmsSigner) {
 	who := n.at(1)
-	s.issuer, s.serial = nameOf(who.at(0)), who.at(1).integer()
+	s.issuer, s.serial = who.at(0).name(), who.at(1).integer()
 	if who.isContext(0) {
 		s.keyID = who.content
 	}
@@ -94,20 +93,6 @@ func parseSigner(n *derNode) (s cmsSigner) {
 	return s
 }
 
-// nameOf writes a Name (RFC 5280, 4.1.2.4), "" if n is none.
-func nameOf(n *derNode) string {
-	var rdn pkix.RDNSequence
-	if n == nil {
-		return ""
-	}
-	if _, err := asn1.Unmarshal(n.raw, &rdn); err != nil {
-		return ""
-	}
-	var name pkix.Name
-	name.FillFromRDNSequence(&rdn)
-	return name.String()
-}
-
 // attr returns the first value of a signed attribute.
 func (s cmsSigner) attr(id string) *derNode {
 	for _, a := range s.attrs.all() {
@@ -121,7 +106,7 @@ func (s cmsSigner) attr(id string) *derNode {
 // certificate finds the signer's among those of the message.
 func (m *signedData) certificate(s cmsSigner) *x509.Certificate {
 	for _, c := range m.certs {
-		byName := s.serial != nil && s.serial.Cmp(c.SerialNumber) == 0 && s.issuer == c.Issuer.String()
+		byName := s.serial != nil && s.serial.Cmp(c.SerialNumber) == 0 && s.issuer == nameText(c.RawIssuer)
 		if byName || s.keyID != nil && bytes.Equal(s.keyID, c.SubjectKeyId) {
 			return c
 		}

@@ -104,23 +104,16 @@ func appendCBORBytes(b, data []byte) []byte {
 
 func (s *coseSign1) doc() *Doc {
 	d := &Doc{Kind: "cose", Title: "A signature in COSE"}
+	token, tokenErr := s.token()
+	checks := s.checks(token)
 	if len(s.chain) > 0 {
-		d.Title = "Signed by " + signer(s.chain[0])
+		d.Title = signedBy(s.chain[0], checks)
 	}
 	main := Section{Title: "Signature"}
 	main.headerFields(s.protected, "")
 	main.headerFields(s.unprotected, "not signed: ")
 	main.add("Payload", text(plural(len(s.payload), "byte")))
 	d.addSection(main)
-	token, tokenErr := s.token()
-	var checks []Check
-	if len(s.chain) > 0 {
-		checks = append(checks, checkJOSE(s.algorithm(), s.chain[0].PublicKey, s.signed(), s.sig))
-		checks = append(checks, checkChain(s.chain)...)
-	}
-	if tokenErr == nil {
-		checks = append(checks, token.checkImprint("the signature", s.sig))
-	}
 	d.addSection(checkSection(checks))
 	if n, err := ParseJSON(s.payload, &docLimits); err == nil {
 		if sub := InspectJSON(n, ""); sub != nil {
@@ -133,6 +126,17 @@ func (s *coseSign1) doc() *Doc {
 	}
 	d.addCerts(s.chain)
 	return d
+}
+
+func (s *coseSign1) checks(token *timestamp) (checks []Check) {
+	if len(s.chain) > 0 {
+		checks = append(checks, checkJOSE(s.algorithm(), s.chain[0].PublicKey, s.signed(), s.sig))
+		checks = append(checks, checkChain(s.chain)...)
+	}
+	if token != nil {
+		checks = append(checks, token.checkImprint("the signature", s.sig))
+	}
+	return checks
 }
 
 // token finds the timestamp of Notation, or that of RFC 9921.

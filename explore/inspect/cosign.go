@@ -96,7 +96,7 @@ func decodeBlobBundle(n *Node, v via) *Doc {
 	cert, _ := decode64(n.Str("cert"))
 	k, err := parseKey(cert)
 	if err == nil && k.cert != nil {
-		d.Title = "Signed by " + signer(k.cert)
+		d.Title = signedBy(k.cert, nil) + "; what was signed is elsewhere"
 	}
 	if r := n.Get("rekorBundle"); isRekorBundle(r) {
 		e := annotationEntry(r)
@@ -118,13 +118,12 @@ func InspectCosign(payload []byte, annotations map[string]string) *Doc {
 	var k key
 	if len(chain) > 0 {
 		k = key{chain[0].PublicKey, chain[0], chain[0].RawSubjectPublicKeyInfo}
-		d.Title = "Signed by " + signer(chain[0])
 	}
 	n, err := ParseJSON(payload, &docLimits)
 	sig, signed := cosignSigned(n, payload, annotations)
 	var checks []Check
 	if k.pub != nil {
-		checks = append(checks, checkSignature("the signature fits the key in the certificate", k.pub, hashOf(signed), sig))
+		checks = append(checks, checkSignature("the signature "+fitsKey, k.pub, hashOf(signed), sig))
 	}
 	checks = append(checks, checkChain(chain)...)
 	entry, hasEntry := cosignEntry(annotations)
@@ -135,6 +134,9 @@ func InspectCosign(payload []byte, annotations map[string]string) *Doc {
 	token, tokenErr := cosignToken(annotations)
 	if tokenErr == nil {
 		checks = append(checks, token.checkImprint("the signature", sig))
+	}
+	if k.cert != nil {
+		d.Title = signedBy(k.cert, checks)
 	}
 	d.addSection(checkSection(checks))
 	if err == nil {

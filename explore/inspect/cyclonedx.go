@@ -14,6 +14,9 @@ func decodeCycloneDX(n *Node, _ via) *Doc {
 	packages, total := cdxComponents(n.Get("components"), 0)
 	version := "CycloneDX " + n.Str("specVersion")
 	d := &Doc{Kind: "cyclonedx", Title: "Bill of materials (" + visible(version, 32) + ") with " + plural(total, "component"), Command: "jq ."}
+	if v := n.Get("vulnerabilities"); v != nil {
+		d.Title += " and " + plural(len(v.Children)+v.Omitted, "vulnerability")
+	}
 	meta := n.Get("metadata")
 	s := Section{Title: "Document"}
 	root := cdxComponent(meta.Get("component"))

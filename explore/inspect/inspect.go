@@ -15,6 +15,7 @@ var decoders = map[Kind]decoder{
 	KindCert: decodeCert,
 	KindDER:  decodeDER,
 	KindCBOR: decodeCBOR,
+	KindSSH:  decodeSSH,
 	KindJSON: decodeJSON,
 
 	KindELF:         decodeELF,

@@ -22,8 +22,10 @@ func decodeJWS(n *Node, v via) *Doc {
 	raw, _ := decode64(n.Str("protected"))
 	protected, _ := ParseJSON(raw, nil)
 	chain := jwsChain(n.Get("header", "x5c"))
+	token, tokenErr := jwsToken(n)
+	checks := jwsChecks(n, protected, chain, token)
 	if len(chain) > 0 {
-		d.Title = "Signed by " + signer(chain[0])
+		d.Title = signedBy(chain[0], checks)
 	}
 	payload, payloadErr := decode64(n.Str("payload"))
 	s := Section{Title: "Signature"}
@@ -35,8 +37,7 @@ func decodeJWS(n *Node, v via) *Doc {
 		s.add("Certificate", Value{Text: visible(certName(c), maxValue), Ref: v.to(n.Get("header", "x5c", i), "base64 -d").ref()})
 	}
 	d.addSection(s)
-	token, tokenErr := jwsToken(n)
-	d.addSection(checkSection(jwsChecks(n, protected, chain, token)))
+	d.addSection(checkSection(checks))
 	if payloadErr == nil {
 		d.inner(payload, v.to64(n.Get("payload"), len(payload)))
 	}
@@ -120,7 +121,7 @@ func jwsChecks(n, protected *Node, chain []*x509.Certificate, token *timestamp) 
 
 // checkJOSE verifies a signature by one of the algorithms of RFC 7518, 3.1, and RFC 8037.
 func checkJOSE(algorithm string, pub crypto.PublicKey, message, sig []byte) Check {
-	c := Check{What: "the signature fits the key in the certificate", Why: algorithm}
+	c := Check{What: "the signature " + fitsKey, Why: algorithm}
 	if len(algorithm) < 5 {
 		c.Why = "an algorithm that is not known"
 		return c

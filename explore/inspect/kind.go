@@ -14,6 +14,7 @@ const (
 	KindPEM       Kind = "pem"        // certificates, keys, signatures between lines of dashes
 	KindCert      Kind = "certificate"
 	KindDER       Kind = "der" // other ASN.1
+	KindSSH       Kind = "ssh public keys"
 	KindCBOR      Kind = "cbor"
 
 	KindELF   Kind = "elf"
@@ -84,7 +85,7 @@ var mediaTypes = map[Kind]string{
 
 // textKinds are those that [ReadText] shows well.
 var textKinds = map[Kind]bool{
-	KindEmpty: true, KindText: true, KindJSON: true, KindJSONLines: true, KindPEM: true, KindSVG: true, KindDpkg: true, KindApk: true,
+	KindEmpty: true, KindText: true, KindJSON: true, KindJSONLines: true, KindPEM: true, KindSSH: true, KindSVG: true, KindDpkg: true, KindApk: true,
 	KindPkgInfo: true, KindOSRelease: true, KindPasswd: true, KindGroup: true, KindChart: true, KindScript: true,
 }
 

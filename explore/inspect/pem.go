@@ -85,7 +85,7 @@ func (d *Doc) titlePEM(blocks, certs []pemBlock) {
 	switch {
 	case len(certs) == 1 && len(blocks) == 1:
 		c := certs[0].cert
-		d.Kind, d.Title = "x509", "Certificate of "+visible(certName(c), 200)+", issued by "+visible(c.Issuer.String(), 200)
+		d.Kind, d.Title = "x509", "Certificate of "+visible(certName(c), 200)+", issued by "+visible(nameText(c.RawIssuer), 200)
 	case len(certs) > 1 && isChain(certs):
 		d.Title = fmt.Sprintf("A chain of %d certificates, the first of which is that of %s", len(certs), visible(certName(certs[0].cert), 200))
 	case len(certs) > 1:
@@ -118,7 +118,7 @@ func certTable(certs []pemBlock) Section {
 	s := table("Certificates", "#Offset", "Subject", "Issuer", "Valid until", "Key", "SHA-256 fingerprint")
 	for _, b := range certs {
 		c := b.cert
-		issuer := plain(c.Issuer.String())
+		issuer := plain(nameText(c.RawIssuer))
 		if bytes.Equal(c.RawIssuer, c.RawSubject) {
 			issuer = text("itself")
 		}

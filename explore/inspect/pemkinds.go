@@ -71,7 +71,7 @@ func showRequest(s *Section, der []byte) {
 		return
 	}
 	c := &x509.Certificate{EmailAddresses: r.EmailAddresses, DNSNames: r.DNSNames, IPAddresses: r.IPAddresses, URIs: r.URIs, Extensions: r.Extensions}
-	s.add("Subject", plain(r.Subject.String()))
+	s.add("Subject", plain(nameText(r.RawSubject)))
 	s.add("Key", keyValue(r.PublicKey, r.RawSubjectPublicKeyInfo))
 	s.add("Signed with", signatureAlgorithm(r.SignatureAlgorithm, r.Raw))
 	for _, v := range certNames(c) {
@@ -98,7 +98,7 @@ func showCRL(s *Section, der []byte) {
 	if !s.orDER(der, err) {
 		return
 	}
-	s.add("Issuer", plain(l.Issuer.String()))
+	s.add("Issuer", plain(nameText(l.RawIssuer)))
 	s.add("From", timeValue(l.ThisUpdate))
 	s.add("Next", timeValue(l.NextUpdate))
 	if l.Number != nil {

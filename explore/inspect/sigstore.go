@@ -94,14 +94,14 @@ func (b *bundle) key() key {
 func decodeBundle(n *Node, v via) *Doc {
 	b := parseBundle(n)
 	d := &Doc{Kind: "sigstore bundle", Title: "Sigstore bundle", Command: "jq ."}
+	checks := b.checks()
 	switch {
 	case len(b.chain) > 0:
-		d.Title = "Signed by " + signer(b.chain[0])
+		d.Title = signedBy(b.chain[0], checks)
 	case b.hint != "":
 		d.Title = "Signed by the key " + visible(b.hint, 200)
 	}
 	d.addSection(b.section(v))
-	checks := b.checks()
 	d.addSection(checkSection(checks))
 	b.content(d, v)
 	for i, e := range b.entries {
@@ -174,9 +174,9 @@ func (b *bundle) checks() (checks []Check) {
 	k := b.key()
 	if k.pub != nil && b.payload != nil {
 		signed := pae(b.n.Str("dsseEnvelope", "payloadType"), b.payload)
-		checks = append(checks, checkSignature("the signature of the envelope fits the key in the certificate", k.pub, hashOf(signed), b.sig))
+		checks = append(checks, checkSignature("the signature of the envelope "+fitsKey, k.pub, hashOf(signed), b.sig))
 	} else if sum, ok := sumOf(b.digest); ok && k.pub != nil {
-		checks = append(checks, checkSignature("the signature of the digest fits the key in the certificate", k.pub, sum, b.sig))
+		checks = append(checks, checkSignature("the signature of the digest "+fitsKey, k.pub, sum, b.sig))
 	}
 	checks = append(checks, checkChain(b.chain)...)
 	for _, e := range b.entries {

@@ -67,7 +67,7 @@ func bundle01(t testing.TB) string {
 func TestBundle(t *testing.T) {
 	raw := bundle03(t)
 	d := look(t, "", []byte(raw))
-	wants(t, d, "sigstore bundle: Signed by https://github.com/octo/hello/.github/workflows/release.yml@refs/tags/v1.2.3 (issuer https://token.actions.githubusercontent.com), for https://github.com/octo/hello at commit "+testCommit+": provenance: built from",
+	wants(t, d, "sigstore bundle: Signed by https://github.com/octo/hello/.github/workflows/release.yml@refs/tags/v1.2.3 (issuer https://token.actions.githubusercontent.com), for https://github.com/octo/hello at commit "+testCommit+", as the certificate says: provenance: built from",
 		"Bundle: Media type = application/vnd.dev.sigstore.bundle.v0.3+json -> url https://docs.sigstore.dev/about/bundle/",
 		"| the signature of the envelope fits the key in the certificate | ✓ yes | ECDSA with SHA-256",
 		"| the log entry is about the same content | ✓ yes |", "| the log entry has the same signature | ✓ yes |", "| the log entry has the same key | ✓ yes |",
@@ -120,7 +120,11 @@ func TestBundleForged(t *testing.T) {
 		if forged == good {
 			t.Fatalf("no %.40q in the bundle", c.old)
 		}
-		wants(t, look(t, "", []byte(forged)), c.want)
+		d := look(t, "", []byte(forged))
+		wants(t, d, c.want)
+		if bad := strings.Contains(c.want, fitsKey); bad && !strings.HasPrefix(d.Title, "A signature that does not fit its certificate, which is that of") {
+			t.Errorf("the title is %s", d.Title)
+		}
 	}
 }
 

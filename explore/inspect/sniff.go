@@ -223,6 +223,8 @@ func textKind(name string, head []byte) Kind {
 		return KindPEM
 	case isSVG(s):
 		return KindSVG
+	case hasSSHKey(s):
+		return KindSSH
 	case strings.HasPrefix(s, "#!") && strings.Contains(s[:min(len(s), 256)], "/"):
 		return KindScript
 	}

@@ -38,7 +38,7 @@ func TestBillsOfMaterials(t *testing.T) {
 			"Packages: | libc6 -> purl pkg:deb/debian/libc6@2.36-9?distro=debian-12 | 2.36-9 | GPL-2.0-only | Debian | pkg:deb/debian/libc6@2.36-9?distro=debian-12 -> purl",
 			"| " + testDigest + " -> file " + testDigest[7:], "Relationships: | CONTAINS | 1", "Files: | /bin/sh | BINARY | sha1:12"}},
 		{spdx3, []string{"spdx: Bill of materials (SPDX 3) with 2 packages", "| left-pad -> purl pkg:npm/left-pad@1.3.0 | 1.3.0", "| x -> purl pkg:pypi/x@1", "Document: Version = SPDX-3.0.1", "Elements: | software_Package | 2"}},
-		{cyclonedx, []string{"cyclonedx: Bill of materials (CycloneDX 1.6) with 2 components", "Describes = hello 1 -> purl pkg:oci/hello@sha256%3A12", "Tools = trivy 0.5", "cyclonedx.org/docs/1.6/json/",
+		{cyclonedx, []string{"cyclonedx: Bill of materials (CycloneDX 1.6) with 2 components and 1 vulnerability", "Describes = hello 1 -> purl pkg:oci/hello@sha256%3A12", "Tools = trivy 0.5", "cyclonedx.org/docs/1.6/json/",
 			"| org.example/a -> purl pkg:maven/org.example/a@1.0 | 1.0 | MIT, A OR B | me |", "-> file " + testDigest[7:], "Packages: | inner", "Kinds of packages: | file | 1",
 			"Vulnerabilities: | CVE-2026-1 -> url https://www.cve.org/CVERecord?id=CVE-2026-1 | high | not_affected (code_not_reachable) |"}},
 		{openvex, []string{"openvex: What Wolfi J Inkinson says of 1 vulnerability finding", "| CVE-2026-1 -> url", "| not_affected | pkg:apk/wolfi/git@2.39 (pkg:apk/wolfi/x@1) -> purl", "inline_mitigations_already_exist It is fine."}},

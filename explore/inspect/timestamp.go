@@ -62,7 +62,7 @@ func (t *timestamp) parseInfo(n *derNode) error {
 		case f.is(asn1.TagInteger):
 			t.nonce = f.integer()
 		case f.isContext(0) && f.at(0).isContext(4): // a GeneralName that is a directoryName
-			t.tsa = nameOf(f.at(0, 0))
+			t.tsa = f.at(0, 0).name()
 		}
 	}
 	return nil

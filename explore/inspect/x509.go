@@ -33,7 +33,7 @@ func InspectCertificate(der []byte) (*Doc, error) {
 	}
 	return &Doc{
 		Kind:     "x509",
-		Title:    "Certificate of " + visible(certName(cert), 200) + ", issued by " + visible(cmp.Or(cert.Issuer.String(), "nobody"), 200),
+		Title:    "Certificate of " + visible(certName(cert), 200) + ", issued by " + visible(cmp.Or(nameText(cert.RawIssuer), "nobody"), 200),
 		Command:  "openssl x509 -inform DER -noout -text",
 		Sections: certSections(cert),
 	}, nil
@@ -49,7 +49,7 @@ func decodeCert(f *file) (*Doc, error) {
 
 // certName returns the subject, or the name that stands for it where there is none, as in certificates of Fulcio.
 func certName(c *x509.Certificate) string {
-	if s := c.Subject.String(); s != "" {
+	if s := nameText(c.RawSubject); s != "" {
 		return s
 	}
 	if names := certNames(c); len(names) > 0 {
@@ -61,8 +61,8 @@ func certName(c *x509.Certificate) string {
 func certSections(c *x509.Certificate) []Section {
 	d := &Doc{}
 	main := Section{Title: "Certificate"}
-	main.add("Subject", plain(c.Subject.String()))
-	main.add("Issuer", plain(c.Issuer.String()))
+	main.add("Subject", plain(nameText(c.RawSubject)))
+	main.add("Issuer", plain(nameText(c.RawIssuer)))
 	main.add("Valid from", timeValue(c.NotBefore))
 	main.add("Valid until", timeValue(c.NotAfter).tip(validity(c)))
 	main.add("Key", keyValue(c.PublicKey, c.RawSubjectPublicKeyInfo))

@@ -254,6 +254,28 @@ func TestCertificateKinds(t *testing.T) {
 	}
 }
 
+func TestNames(t *testing.T) {
+	for _, n := range []pkix.Name{
+		{CommonName: "me", Organization: []string{"A, B", " c "}, Country: []string{"DE"}, SerialNumber: "7", PostalCode: []string{"1"}, StreetAddress: []string{`x+"<>;\\`}},
+		{CommonName: "#hash", Locality: []string{"é", "z"}, Province: []string{"p"}, OrganizationalUnit: []string{"u", "v"}},
+		{},
+	} {
+		der := mustDER(n.ToRDNSequence(), "")
+		var theirs pkix.RDNSequence
+		if _, err := asn1.Unmarshal(der, &theirs); err != nil {
+			t.Fatal(err)
+		}
+		if got := nameText(der); got != theirs.String() {
+			t.Errorf("%s, pkix has %s", got, theirs)
+		}
+	}
+	mail := pkix.RDNSequence{{{Type: asn1.ObjectIdentifier{0, 9, 2342, 19200300, 100, 1, 25}, Value: "org"}}, {{Type: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}, Value: "a@b"}},
+		{{Type: asn1.ObjectIdentifier{1, 2, 3}, Value: 5}}}
+	if got := nameText(mustDER(mail, "")); got != "1.2.3=#020105,emailAddress=a@b,DC=org" {
+		t.Error(got)
+	}
+}
+
 func TestPEM(t *testing.T) {
 	s := fixtures()
 	chain := slices.Concat(pemOf("CERTIFICATE", s.leaf.Raw), pemOf("CERTIFICATE", s.ca.Raw))
