@@ -84,7 +84,10 @@ func (h *handler) childRow(r *request, t target, d oci.Descriptor) (childRow, er
 		row.Platform, row.OS = clipText(platformName(d.Platform), maxPlatform), clipText(d.Platform.OSVersion, maxPlatform)
 	}
 	if _, err := h.store.GetManifest(r.Context(), t.Name, d.Digest); err != nil {
-		row.Missing, row.Type = isUnknown(err), d.MediaType
+		row.Missing = isUnknown(err)
+		if !isManifest(d.MediaType) {
+			row.Type = d.MediaType
+		}
 		return row, unlessUnknown(err)
 	}
 	s, err := h.summarize(r.Context(), t.Name, d.Digest)
@@ -103,6 +106,9 @@ const annotationTitle = "org.opencontainers.image.title"
 // toPlatform leads to the image of an index that is for a platform. Who asks for "linux/arm64" gets "linux/arm64/v8" where there is no other.
 func (h *handler) toPlatform(w http.ResponseWriter, r *request, m *manifestPage) error {
 	want := r.query.Get("platform")
+	if m.kind != kindIndex {
+		return statusError{http.StatusNotFound, "This is one manifest, not an index of several.", "Without a platform it is shown."}
+	}
 	var found digest.Digest
 	var names []string
 	for _, d := range m.contents.Manifests {

@@ -1,15 +1,19 @@
 package explore
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"html"
+	"iter"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
 
+	"vitrine/storage"
+	"vitrine/storage/memory"
 	"vitrine/storage/oci"
 )
 
@@ -329,5 +333,70 @@ func BenchmarkManifest(b *testing.B) {
 	}
 	for _, c := range []struct{ name, url string }{{"image", "/r/app:1"}, {"index", "/r/app:multi"}, {"history", "/r/app:1?render=history"}, {"referrers", "/referrers/app@" + string(d)}, {"tags", "/r/app"}} {
 		b.Run(c.name, func(b *testing.B) { bench(b, s, c.url) })
+	}
+}
+
+// closed is a store of which one repository may not be read any more.
+type closed struct {
+	storage.Reader
+	repo oci.Name
+}
+
+func (c *closed) check(repo oci.Name) error {
+	if repo == c.repo {
+		return fmt.Errorf("%w: %s", storage.ErrDenied, repo)
+	}
+	return nil
+}
+
+func (c *closed) GetManifest(ctx context.Context, repo oci.Name, d digest.Digest) (storage.Manifest, error) {
+	if err := c.check(repo); err != nil {
+		return storage.Manifest{}, err
+	}
+	return c.Reader.GetManifest(ctx, repo, d)
+}
+
+func (c *closed) ResolveTag(ctx context.Context, repo oci.Name, tag oci.Tag) (oci.Descriptor, error) {
+	if err := c.check(repo); err != nil {
+		return oci.Descriptor{}, err
+	}
+	return c.Reader.ResolveTag(ctx, repo, tag)
+}
+
+func (c *closed) Tags(ctx context.Context, repo oci.Name, after oci.Tag) iter.Seq2[oci.Tag, error] {
+	return func(yield func(oci.Tag, error) bool) {
+		if err := c.check(repo); err != nil {
+			yield("", err)
+			return
+		}
+		c.Reader.Tags(ctx, repo, after)(yield)
+	}
+}
+
+func (c *closed) Referrers(ctx context.Context, repo oci.Name, d digest.Digest) iter.Seq2[oci.Descriptor, error] {
+	return func(yield func(oci.Descriptor, error) bool) {
+		if err := c.check(repo); err != nil {
+			yield(oci.Descriptor{}, err)
+			return
+		}
+		c.Reader.Referrers(ctx, repo, d)(yield)
+	}
+}
+
+// TestClosed has everything shown once, and then nothing, by a store that cannot tell of all tags at once.
+func TestClosed(t *testing.T) {
+	store := &closed{Reader: memory.New()}
+	s := &site{t: t, store: store.Reader.(storage.Store), Handler: New(store, nil)}
+	d, _ := s.image("secret", debian, []string{tarGzip(t, "a=1")}, "1", "latest")
+	pages := []string{"/r/secret", "/r/secret:1", "/r/secret@" + string(d), "/r/secret:1?render=history", "/referrers/secret@" + string(d), "/r/secret:1?jq=.config"}
+	for _, url := range pages {
+		s.has(url)
+	}
+	s.has("/r/secret", `>latest</a>`, "linux/amd64", "2 tags on 1 manifest")
+	store.repo = "secret"
+	for _, url := range pages {
+		if w := s.get(url); w.Code != http.StatusForbidden || strings.Contains(w.Body.String(), "amd64") {
+			t.Errorf("GET %s: %d\n%s", url, w.Code, w.Body)
+		}
 	}
 }
