@@ -42,7 +42,7 @@ func TestBrowser(t *testing.T) {
 	b.open(x.s.base + "/")
 	visit("front", "team", "team/app:2")
 	b.click("=team/app:2")
-	visit("image", string(x.second.manifest), "made by hand", "/bin/hello", "docker pull "+x.host+"/team/app")
+	visit("image", string(x.second.manifest), "COPY conf /etc/conf", "/bin/hello", "docker pull "+x.host+"/team/app")
 	b.click("=files")
 	visit("layers", "bin", "etc")
 	b.click("~etc")

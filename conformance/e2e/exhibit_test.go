@@ -50,6 +50,30 @@ func exhibitTars(t *testing.T, second bool) [][]byte {
 	return tars
 }
 
+// exhibitConfig is the configuration of an image that a Dockerfile made.
+func exhibitConfig(t *testing.T, layers []digest.Digest) []byte {
+	t.Helper()
+	type step struct {
+		Created    string `json:"created"`
+		CreatedBy  string `json:"created_by"`
+		EmptyLayer bool   `json:"empty_layer,omitempty"`
+	}
+	const day = "2026-03-14T15:09:26Z"
+	history := []step{
+		{day, "COPY rootfs / # buildkit", false},
+		{day, "ENV PATH=/bin", true},
+		{day, "RUN /bin/sh -c make-noise > /usr/share/noise && rm /secret # buildkit", false},
+		{day, "COPY conf /etc/conf # buildkit", false},
+	}
+	return marshal(t, map[string]any{
+		"created": day, "architecture": "amd64", "os": "linux",
+		"config": map[string]any{"Env": []string{"PATH=/bin", "LANG=C.UTF-8"}, "Cmd": []string{"/bin/hello"}, "WorkingDir": "/etc", "User": "33",
+			"ExposedPorts": map[string]any{"8080/tcp": struct{}{}}, "Labels": map[string]string{"org.opencontainers.image.source": "https://example.com/team/app"}},
+		"rootfs":  map[string]any{"type": "layers", "diff_ids": layers},
+		"history": history[:len(layers)+1],
+	})
+}
+
 // newExhibit starts a registry, and pushes the images with docker.
 func newExhibit(t *testing.T) *exhibit {
 	t.Helper()
@@ -62,7 +86,7 @@ func newExhibit(t *testing.T) *exhibit {
 		for _, content := range tars {
 			id.layers = append(id.layers, digest.FromBytes(content))
 		}
-		config := imageConfig(t, id.layers, "amd64")
+		config := exhibitConfig(t, id.layers)
 		img := &image{identity: identity{config: digest.FromBytes(config)}, archive: dockerArchive(t, config, tars)}
 		if err := d.push(img, s.host+"/team/app:"+tag); err != nil {
 			t.Fatal(err)
