@@ -31,8 +31,7 @@ func TestCommands(t *testing.T) {
 			return append(column(d, "Imports", "Function"), column(d, "Sections", "Name")...)
 		}},
 	} {
-		if _, err := exec.LookPath(c.program); err != nil || c.data == nil {
-			t.Logf("there is no %s here, or nothing to show it", c.program)
+		if !hasProgram(t, c.program) || c.data == nil {
 			continue
 		}
 		d, err := inspect(t, c.program, c.data)
@@ -59,7 +58,7 @@ func TestCommands(t *testing.T) {
 }
 
 func sqliteSample(t *testing.T) []byte {
-	if _, err := exec.LookPath("sqlite3"); err != nil {
+	if !hasProgram(t, "sqlite3") {
 		return nil
 	}
 	return sqlite3(t, "CREATE TABLE a (b TEXT);")

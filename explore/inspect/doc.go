@@ -3,6 +3,9 @@
 // Each decoder takes the bytes of a file (an io.ReaderAt and its size, or all of a small one) and returns a Doc, which is what a page, a
 // terminal or a program shows of it: sections of fields, tables and text, in order. Where a value means something that can be looked at, the
 // value says so by a Ref; what that is as a link is up to whoever shows it. Nothing here knows of registries, and no decoder trusts its input.
+//
+// [Detect] tells a file's [Kind] by its first bytes, [Inspect] picks the decoder of that kind. Any file can be looked at in pages, from any offset on:
+// [ReadText] for what [Kind.IsText], [ReadHex] for all. [Packages] and [FileList] go through data bases of packages of any size, for who owns a file.
 package inspect
 
 // Doc is what a decoder found in a file.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -86,6 +87,19 @@ func inspect(t testing.TB, name string, data []byte) (*Doc, error) {
 		}
 	}
 	return d, err
+}
+
+// hasProgram tells whether a program is here that the test compares with. It must be where CI=true.
+func hasProgram(t *testing.T, name string) bool {
+	t.Helper()
+	_, err := exec.LookPath(name)
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatalf("%s is not here: %v", name, err)
+	}
+	if err != nil {
+		t.Logf("%s is not here: what it would print is not compared", name)
+	}
+	return err == nil
 }
 
 // TestFileArgs prints what the decoders make of the files named in VITRINE_INSPECT.

@@ -51,11 +51,10 @@ func xxd(t *testing.T, data []byte, from, to int64) string {
 	if from == to {
 		return ""
 	}
-	program, err := exec.LookPath("xxd")
-	if err != nil {
-		t.Skip("there is no xxd here")
+	if !hasProgram(t, "xxd") {
+		t.Skip("there is nothing to compare with")
 	}
-	cmd := exec.Command(program, "-s", strconv.FormatInt(from, 10), "-l", strconv.FormatInt(to-from, 10))
+	cmd := exec.Command("xxd", "-s", strconv.FormatInt(from, 10), "-l", strconv.FormatInt(to-from, 10))
 	cmd.Stdin = bytes.NewReader(data)
 	out, err := cmd.Output()
 	if err != nil {

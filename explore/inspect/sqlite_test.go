@@ -107,7 +107,7 @@ func TestRPMPackages(t *testing.T) {
 	if err != nil || d.Title != "40 packages" || !strings.Contains(printDoc(d), "\npackage-5 <purl pkg:rpm/redhat/package-5@1.2-3.el9?arch=x86_64&epoch=2&upstream=source-1.2-3.el9.src.rpm> | 1.2-3.el9 | x86_64 | 1005 | A summary\n") {
 		t.Errorf("%s, %v", printDoc(d), err)
 	}
-	if _, err := exec.LookPath("sqlite3"); err != nil {
+	if !hasProgram(t, "sqlite3") {
 		return
 	}
 	for _, page := range []int{1024, 4096, 65536} {
@@ -145,8 +145,8 @@ func makeRPM(t *testing.T, page int) []byte {
 
 // TestSQLite: what is shown of a data base, which sqlite3 made.
 func TestSQLite(t *testing.T) {
-	if _, err := exec.LookPath("sqlite3"); err != nil {
-		t.Skip("there is no sqlite3 here")
+	if !hasProgram(t, "sqlite3") {
+		t.Skip("there is nothing to look at")
 	}
 	data := sqlite3(t, "PRAGMA application_id=7; PRAGMA user_version=42; CREATE TABLE a (b TEXT,\n c); CREATE INDEX i ON a (b); CREATE VIEW v AS SELECT 1;")
 	d, err := inspect(t, "a", data)

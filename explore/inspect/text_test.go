@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -81,8 +82,8 @@ func TestReadText(t *testing.T) {
 // TestReadTextFar: pages anywhere in a large file, in one read each.
 func TestReadTextFar(t *testing.T) {
 	var b strings.Builder
-	for i := range 200_000 {
-		fmt.Fprintf(&b, "line %d\n", i+1)
+	for i := range 120_000 {
+		b.WriteString("line " + strconv.Itoa(i+1) + "\n")
 	}
 	b.WriteString(strings.Repeat("long", 1<<18))
 	text := b.String()
@@ -93,7 +94,7 @@ func TestReadTextFar(t *testing.T) {
 		lines  string // how the first and the last begin
 	}{
 		{"line 2000\n", true, "line 2000 line 3"},
-		{"line 190000\n", false, "line 190000 line 191"},
+		{"line 110000\n", false, "line 110000 line 111"},
 	} {
 		r.calls = 0
 		off := int64(strings.Index(text, c.at))
