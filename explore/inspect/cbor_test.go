@@ -199,10 +199,7 @@ func TestJWS(t *testing.T) {
 }
 
 func TestJOSEAlgorithms(t *testing.T) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := rsaFixture()
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "rsa"}, NotBefore: signedAt, NotAfter: signedAt}
 	cert := makeCert(template, template, key.Public(), key)
 	message := []byte("message")

@@ -100,7 +100,7 @@ func verify(pub crypto.PublicKey, m hashed, sig []byte) (algorithm string, err e
 // isCheap says whether a signature by pub is verified in a moment. A stranger may well send a key of a million bits.
 func isCheap(pub crypto.PublicKey) bool {
 	k, ok := pub.(*rsa.PublicKey)
-	return !ok || k.N.BitLen() <= 16384 && k.E < 1<<31
+	return !ok || k.N.BitLen() <= 8192 && k.E < 1<<31
 }
 
 func verifyHash(pub crypto.PublicKey, h crypto.Hash, sum, sig []byte) string {

@@ -114,6 +114,18 @@ func TestDSSE(t *testing.T) {
 	followParts(t, d, raw)
 	wants(t, look(t, "", []byte(`{"payload":"!","payloadType":"text/plain","signatures":[{"keyid":"me","sig":"x"}]}`)), "The payload is not in base64", "| 0 | me | x")
 	wants(t, look(t, "", []byte(statement("https://example.org/x", "{}"))), "A statement about ghcr.io/octo/hello", "-> url https://example.org/x")
+	wants(t, look(t, "", []byte(statement("https://slsa.dev/verification_summary/v1", `{"verifier":{"id":"https://example.org/v"},"verificationResult":"PASSED","verifiedLevels":["SLSA_BUILD_LEVEL_3"]}`))),
+		"Predicate: verifier.id = https://example.org/v -> url", "Predicate: verificationResult = PASSED", "Predicate: verifiedLevels = SLSA_BUILD_LEVEL_3")
+	wants(t, look(t, "", []byte(statement("https://sigstore.dev/cosign/sign/v1", "{}"))), "cosign: A signature of cosign, for ghcr.io/octo/hello")
+	both := strings.ReplaceAll(raw, "\n", "") + "\n" + strings.ReplaceAll(bundle03(t), "\n", "") + "\n"
+	lined := look(t, "attestations.jsonl", []byte(both))
+	wants(t, lined, "json lines: 2 documents, one in each line", "Line 1: NOTE A signed envelope: provenance", "Line 2: NOTE Signed by https://github.com/octo")
+	if len(parts(lined)) > 0 {
+		t.Error("a pipeline for a line")
+	}
+	if d := look(t, "log.jsonl", []byte("{}\n{}\n")); d != nil {
+		t.Errorf("%s", lines(d))
+	}
 	wants(t, look(t, "", []byte(`{"_type":"https://in-toto.io/Statement/v0.1"}`)), "in-toto: A statement about nothing")
 }
 

@@ -94,18 +94,26 @@ func decodeStatement(n *Node, v via) *Doc {
 	d.addSection(s)
 	d.addSection(subjectTable(n, subjects))
 	predicate := n.Get("predicate")
-	if predicate.Is(Object) {
-		for _, p := range predicateDecoders {
-			if strings.HasPrefix(kind, p.prefix) {
-				sub := p.decode(predicate, v)
-				d.Title = sub.Title + ", for " + subjectNames(subjects)
-				d.Kind = sub.Kind
-				d.Sections = append(d.Sections, sub.Sections...)
-				break
-			}
+	if decode := predicateDecoder(kind); predicate.Is(Object) && decode != nil {
+		sub := decode(predicate, v)
+		d.Title = sub.Title + ", for " + subjectNames(subjects)
+		d.Kind = sub.Kind
+		d.Sections = append(d.Sections, sub.Sections...)
+		return d
+	}
+	said := Section{Title: "Predicate"}
+	said.scalarFields(predicate, "", 3)
+	d.addSection(said)
+	return d
+}
+
+func predicateDecoder(kind string) func(n *Node, v via) *Doc {
+	for _, p := range predicateDecoders {
+		if strings.HasPrefix(kind, p.prefix) {
+			return p.decode
 		}
 	}
-	return d
+	return nil
 }
 
 // predicateDecoders show what the predicate of a statement says. The first prefix that fits counts.
@@ -118,6 +126,7 @@ var predicateDecoders = []struct {
 	{"https://spdx.dev/Document", predicateSPDX},
 	{"https://cyclonedx.org/", predicateSPDX},
 	{"https://openvex.dev/ns", decodeOpenVEX},
+	{"https://sigstore.dev/cosign/sign/v1", func(*Node, via) *Doc { return &Doc{Kind: "cosign", Title: "A signature of cosign"} }},
 }
 
 func subjectNames(all []Subject) string {

@@ -11,12 +11,13 @@ type decoder func(f *file) (*Doc, error)
 
 // decoders are those of all kinds that have one.
 var decoders = map[Kind]decoder{
-	KindPEM:  decodePEM,
-	KindCert: decodeCert,
-	KindDER:  decodeDER,
-	KindCBOR: decodeCBOR,
-	KindSSH:  decodeSSH,
-	KindJSON: decodeJSON,
+	KindPEM:       decodePEM,
+	KindCert:      decodeCert,
+	KindDER:       decodeDER,
+	KindCBOR:      decodeCBOR,
+	KindSSH:       decodeSSH,
+	KindJSON:      decodeJSON,
+	KindJSONLines: decodeJSONLines,
 
 	KindELF:         decodeELF,
 	KindMachO:       decodeMachO,

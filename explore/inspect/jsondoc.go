@@ -1,7 +1,10 @@
 package inspect
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -67,9 +70,47 @@ func decodeJSON(f *file) (*Doc, error) {
 	return nil, err
 }
 
-// has returns a test of documents for a member.
-func has(path ...any) func(n *Node) bool {
-	return func(n *Node) bool { return n.Get(path...) != nil }
+// maxJSONLines is how many documents of a file are shown; an image rarely has ten attestations.
+const maxJSONLines = 50
+
+// decodeJSONLines shows the documents of which there is one in each line, as bundles of attestations have them. It returns no Doc where
+// there is nothing to say about any of them.
+func decodeJSONLines(f *file) (*Doc, error) {
+	if f.size > int64(docLimits.Size) {
+		return nil, nil
+	}
+	raw, err := f.all(int64(docLimits.Size))
+	if err != nil {
+		return nil, err
+	}
+	d := &Doc{Kind: "json lines", Command: "jq ."}
+	shown, total := 0, 0
+	for line := range bytes.Lines(raw) {
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		if total++; total > maxJSONLines {
+			continue
+		}
+		n, err := ParseJSON(line, &docLimits)
+		if err != nil {
+			continue
+		}
+		if sub := InspectJSON(n, ""); sub != nil {
+			sub.dropParts() // a pipeline would run over all lines
+			shown++
+			d.Sections = append(d.Sections, Section{Title: "Line " + strconv.Itoa(total), Note: sub.Title})
+			d.Sections = append(d.Sections, sub.Sections...)
+		}
+	}
+	if shown == 0 {
+		return nil, nil
+	}
+	d.Title = plural(total, "document") + ", one in each line"
+	if total > maxJSONLines {
+		d.Note = fmt.Sprintf("Only the first %d were looked at.", maxJSONLines)
+	}
+	return d, nil
 }
 
 // via is the pipeline by which a document was taken out of a file.

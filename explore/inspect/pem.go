@@ -131,14 +131,15 @@ func certTable(certs []pemBlock) Section {
 
 // show appends the sections of one block. certs is how many certificates the file has.
 func (b pemBlock) show(d *Doc, certs int) {
+	if b.cert != nil && certs > maxCertPages {
+		return
+	}
 	if b.cert != nil {
 		sections := certSections(b.cert)
 		if certs > 1 {
 			sections[0].Title = "Certificate of " + visible(certName(b.cert), 200)
 		}
-		if certs <= maxCertPages {
-			d.Sections = append(d.Sections, sections...)
-		}
+		d.Sections = append(d.Sections, sections...)
 		return
 	}
 	s := Section{Title: kindOfPEM(b.Type)}

@@ -135,6 +135,15 @@ var fixtures = sync.OnceValue(func() (s signers) {
 	return s
 })
 
+// rsaFixture is made once, as it takes a while.
+var rsaFixture = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
 func makeCert(template, parent *x509.Certificate, pub crypto.PublicKey, key crypto.Signer) *x509.Certificate {
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, pub, key)
 	if err != nil {
@@ -230,10 +239,7 @@ func TestCertificateKinds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rsaKey := rsaFixture()
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "<script>\n\u202e"}, EmailAddresses: []string{"me@example.org"},
 		DNSNames: []string{"example.org"}, IPAddresses: []net.IP{{127, 0, 0, 1}}, NotBefore: time.Unix(0, 0), NotAfter: time.Unix(86400*90, 0)}
 	ed := makeCert(template, template, edKey.Public(), edKey)
@@ -315,10 +321,7 @@ func TestPrivateKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rsaKey, err := rsa.GenerateKey(rand.Reader, 1024)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rsaKey := rsaFixture()
 	scalar, err := key.Bytes()
 	if err != nil {
 		t.Fatal(err)
