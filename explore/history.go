@@ -95,7 +95,7 @@ func (h *handler) showHistory(w http.ResponseWriter, r *request, m *manifestPage
 	}
 	p := m.page
 	p.name, p.View = "history", historyView{m.t.ref(), v.Steps, v.Note}
-	p.Command = line("crane config", h.word(r, m.t), "| jq -r '.history[].created_by'")
+	p.Command = line("crane config", h.word(r, m.t), "| jq .history")
 	p.text = func() []byte { return dockerfile(v.Steps) }
 	m.choose("history")
 	return h.show(w, r, p)

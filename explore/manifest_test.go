@@ -400,3 +400,14 @@ func TestClosed(t *testing.T) {
 		}
 	}
 }
+
+// TestReferrersHaveBounds has more annotations than a page may hold in memory.
+func TestReferrersHaveBounds(t *testing.T) {
+	l := &referrerList{seen: map[digest.Digest]bool{}}
+	for i := range 20 {
+		l.add(oci.Descriptor{Digest: digest.FromString(fmt.Sprint(i)), Annotations: map[string]string{"a": strings.Repeat("a", 1<<20)}}, "")
+	}
+	if len(l.all) != 9 || !l.full {
+		t.Errorf("%d of 20 MiB are kept, full: %v", len(l.all), l.full)
+	}
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"vitrine/explore/inspect"
 	"vitrine/storage"
 	"vitrine/storage/oci"
 )
@@ -51,10 +52,11 @@ var referrerKinds = []struct{ part, kind string }{
 
 // Bounds of lists of referrers.
 const (
-	inlineReferrers = 20     // on the page of what they refer to
-	referrerRows    = 100    // on a page of their own
-	maxReferrers    = 10_000 // that are read to make either
-	maxTypes        = 50     // artifact types to choose from
+	inlineReferrers  = 20      // on the page of what they refer to
+	referrerRows     = 100     // on a page of their own
+	maxReferrers     = 10_000  // that are read to make either
+	maxReferrerBytes = 8 << 20 // of their annotations: those of one may be as long as a manifest
+	maxTypes         = 50      // artifact types to choose from
 )
 
 // referrersPart is what refers to a manifest.
@@ -87,11 +89,12 @@ type referrerRow struct {
 func (h *handler) referrersPart(r *request, t target, size int) (*referrersPart, error) {
 	pinned := t.at(t.Digest)
 	v := &referrersPart{Type: r.query.Get("artifactType"), Rows: []referrerRow{}, Href: pinned.href("referrers")}
-	all, err := h.allReferrers(r.Context(), pinned)
+	list, err := h.allReferrers(r.Context(), pinned)
 	if err != nil {
 		return nil, err
 	}
-	v.More = len(all) >= maxReferrers
+	all := list.all
+	v.More = list.full
 	v.speakers = speakersOf(pinned, all)
 	types := map[string]bool{}
 	for _, d := range all {
@@ -129,24 +132,38 @@ func (d referrer) kind() string {
 	return referrerKind(d.Descriptor)
 }
 
-// allReferrers lists what refers to t, each once.
-func (h *handler) allReferrers(ctx context.Context, t target) ([]referrer, error) {
-	var all []referrer
-	seen := map[digest.Digest]bool{}
-	add := func(d oci.Descriptor, via oci.Tag) {
-		if !seen[d.Digest] && len(all) < maxReferrers {
-			seen[d.Digest] = true
-			all = append(all, referrer{d, via})
-		}
+// referrerList is what refers to something, each once, as long as there is room.
+type referrerList struct {
+	all  []referrer
+	seen map[digest.Digest]bool
+	size int // of the annotations, in bytes
+	full bool
+}
+
+func (l *referrerList) add(d oci.Descriptor, via oci.Tag) {
+	l.full = l.full || len(l.all) == maxReferrers || l.size > maxReferrerBytes
+	if l.full || l.seen[d.Digest] {
+		return
 	}
+	for k, v := range d.Annotations {
+		l.size += len(k) + len(v)
+	}
+	d.Data = nil // which only tags can lead to, and nobody asked for
+	l.seen[d.Digest] = true
+	l.all = append(l.all, referrer{d, via})
+}
+
+// allReferrers lists what refers to t.
+func (h *handler) allReferrers(ctx context.Context, t target) (*referrerList, error) {
+	l := &referrerList{seen: map[digest.Digest]bool{}}
 	for d, err := range h.store.Referrers(ctx, t.Name, t.Digest) {
-		if errors.Is(err, storage.ErrUnsupported) || len(all) >= maxReferrers {
+		if errors.Is(err, storage.ErrUnsupported) || l.full {
 			break
 		}
 		if err != nil {
 			return nil, err
 		}
-		add(d, "")
+		l.add(d, "")
 	}
 	fallback := oci.ReferrersTag(t.Digest)
 	for _, ending := range []string{"", ".sig", ".att", ".sbom"} {
@@ -156,10 +173,10 @@ func (h *handler) allReferrers(ctx context.Context, t target) ([]referrer, error
 			return nil, err
 		}
 		for _, d := range found {
-			add(d, tag)
+			l.add(d, tag)
 		}
 	}
-	return all, nil
+	return l, nil
 }
 
 // byTag returns what is under a tag, none if there is no such tag: what the list there names, or the manifest itself with its artifact type.
@@ -195,6 +212,7 @@ func (h *handler) referrerRow(r *request, m *manifestPage, d referrer) referrerR
 type referrersView struct {
 	Of string `json:"of"`
 	referrersPart
+	JSON *jsonView `json:"-"` // the list as the registry answers it, where it is not long
 }
 
 // referrers shows what refers to a manifest, which need not be here itself.
@@ -219,8 +237,14 @@ func (h *handler) referrers(w http.ResponseWriter, r *request) error {
 			break
 		}
 	}
+	view := referrersView{Of: t.ref(), referrersPart: *v}
+	if len(v.all) <= referrerRows && r.form() == asHTML {
+		if root, err := inspect.ParseJSON(v.index(), nil); err == nil { // else there is more of it than is shown
+			view.JSON = h.jsonView(r, jsonContext{page: "referrers", target: t, kind: docReferrers}, root)
+		}
+	}
 	url := withQuery(h.base(r)+"/v2/"+string(t.Name)+"/referrers/"+string(t.Digest), "artifactType", v.Type)
-	return h.show(w, r, &page{name: "referrers", Title: "What refers to " + string(t.Name) + "@" + short(t.Digest), View: referrersView{t.ref(), *v},
+	return h.show(w, r, &page{name: "referrers", Title: "What refers to " + string(t.Name) + "@" + short(t.Digest), View: view,
 		Crumbs:  append(nameCrumbs(t.Name, true), crumb{"@" + short(t.Digest), t.href("r")}, crumb{Text: "referrers"}),
 		Command: line("curl -s", quote(url), "| jq ."), text: v.index})
 }
