@@ -1,10 +1,8 @@
 package inspect
 
 import (
-	"encoding/hex"
-	"fmt"
 	"io"
-	"strings"
+	"strconv"
 )
 
 const (
@@ -49,20 +47,30 @@ func ReadHex(r io.ReaderAt, size, off int64, n int) (*Hex, error) {
 	return h, nil
 }
 
+// hexLine makes a line of one string, of which its parts are pieces: pages have thousands.
 func hexLine(off int64, b []byte) HexLine {
-	digits := hex.EncodeToString(b)
-	var groups, ascii strings.Builder
-	for i := 0; i < 2*hexWidth; i += 4 {
-		if i > 0 {
-			groups.WriteByte(' ')
-		}
-		fmt.Fprintf(&groups, "%-4s", digits[min(i, len(digits)):min(i+4, len(digits))])
+	line := make([]byte, 0, 16+hexWidth*7/2)
+	if line = strconv.AppendInt(line, off, 16); len(line) < 8 {
+		line = append([]byte("00000000")[:8-len(line)], line...)
 	}
+	addr := len(line)
+	for i := range hexWidth {
+		if i%2 == 0 && i > 0 {
+			line = append(line, ' ')
+		}
+		if i < len(b) {
+			line = append(line, hexDigits[b[i]>>4], hexDigits[b[i]&15])
+		} else {
+			line = append(line, ' ', ' ')
+		}
+	}
+	ascii := len(line)
 	for _, c := range b {
 		if c < 0x20 || c > 0x7e {
 			c = '.'
 		}
-		ascii.WriteByte(c)
+		line = append(line, c)
 	}
-	return HexLine{fmt.Sprintf("%08x", off), groups.String(), ascii.String()}
+	s := string(line)
+	return HexLine{s[:addr], s[addr:ascii], s[ascii:]}
 }

@@ -63,15 +63,19 @@ func markOf(r rune) string {
 	return ""
 }
 
+const hexDigits = "0123456789abcdef"
+
 // escape returns what is shown for r, of which b is what is stored: as C writes bytes and as less shows characters.
 func escape(r rune, b []byte) string {
-	switch {
-	case r < 0 && len(b) == 2: // half a pair of surrogates
-		return fmt.Sprintf(`\x%02x\x%02x`, b[0], b[1])
-	case r < 0:
-		return fmt.Sprintf(`\x%02x`, b[0])
-	case r < 0x80:
-		return fmt.Sprintf(`\x%02x`, r)
+	if r < 0x80 { // half a pair of surrogates has two bytes
+		out := make([]byte, 0, 8)
+		if r >= 0 {
+			b = []byte{byte(r)}
+		}
+		for _, c := range b {
+			out = append(out, '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
+		}
+		return string(out)
 	}
 	return fmt.Sprintf("<U+%04X>", r)
 }
