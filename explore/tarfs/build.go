@@ -136,7 +136,10 @@ func (b *Builder) path(r row) string {
 	case ofRoot:
 		return "."
 	}
-	return joinPath(b.paths[r.dir], string(b.base(r)))
+	if dir := b.paths[r.dir]; dir != "." {
+		return dir + "/" + string(b.base(r))
+	}
+	return string(b.base(r))
 }
 
 // columns returns the packed entry behind the last element of its path.

@@ -145,7 +145,7 @@ func separator(before, first string) string {
 	return first[:min(len(first), common(before, first)+1)]
 }
 
-func common(a, b string) (n int) {
+func common[T string | []byte](a, b T) (n int) {
 	for n < len(a) && n < len(b) && a[n] == b[n] {
 		n++
 	}
@@ -172,15 +172,14 @@ func (c *encoder) table(info Info) (io.ReaderAt, int64) {
 // appendBlock appends keys and columns of entries.
 func appendBlock(b []byte, entries []Entry) []byte {
 	b = binary.AppendUvarint(b, uint64(len(entries)))
-	last := ""
-	var lengths, tails []byte
+	var last, k, lengths, tails []byte
 	for i := range entries {
-		k := key(entries[i].Path)
+		k = appendKey(k[:0], entries[i].Path)
 		n := common(last, k)
 		b = binary.AppendUvarint(b, uint64(n))
 		lengths = binary.AppendUvarint(lengths, uint64(len(k)-n))
 		tails = append(tails, k[n:]...)
-		last = k
+		last, k = k, last
 	}
 	b = append(append(b, lengths...), tails...)
 	for _, c := range columns {

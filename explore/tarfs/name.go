@@ -98,17 +98,20 @@ func joinPath(dir, base string) string {
 
 // key is what a table is sorted by: the directory, a NUL, the last element. The entries of a directory stand together and in order. The
 // root has the empty key; global headers, which have no path, come last.
-func key(p string) string {
+func key(p string) string { return string(appendKey(nil, p)) }
+
+// appendKey appends the key of p to b.
+func appendKey(b []byte, p string) []byte {
 	dir, base := splitPath(p)
 	switch {
 	case p == "":
-		return "\xff"
+		return append(b, 0xff)
 	case dir == "":
-		return ""
+		return b
 	case dir == ".":
 		dir = ""
 	}
-	return dir + "\x00" + base
+	return append(append(append(b, dir...), 0), base...)
 }
 
 // compareKey compares key(p) with k, without making it.
