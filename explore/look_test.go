@@ -221,40 +221,24 @@ func TestDenied(t *testing.T) {
 	}
 }
 
-// breaking gives blobs that fail once told to.
-type breaking struct {
-	storage.Store
-	broken atomic.Bool
-}
-
-func (b *breaking) OpenBlob(ctx context.Context, repo oci.Name, d digest.Digest) (storage.Blob, error) {
-	blob, err := b.Store.OpenBlob(ctx, repo, d)
-	return &breakingBlob{blob, b}, err
-}
-
-type breakingBlob struct {
-	storage.Blob
-	b *breaking
-}
-
-func (b *breakingBlob) ReadAt(p []byte, off int64) (int, error) {
-	if b.b.broken.Load() && off > 100_000 {
-		return 0, errors.New("the disk is gone")
-	}
-	return b.Blob.ReadAt(p, off)
-}
-
 // TestBrokenOff has a file, and an archive, of which only a part can be read: nobody may take that for all.
 func TestBrokenOff(t *testing.T) {
 	s := newSite(t, nil)
-	b := &breaking{Store: s.store}
-	s.Handler = New(b, nil)
+	var broken atomic.Bool
+	b := observe(s.store)
+	b.fault = func(inOrder bool, off int64, n int) error {
+		if broken.Load() && !inOrder && off > 100_000 {
+			return errors.New("the disk is gone")
+		}
+		return nil
+	}
+	s.Handler = New(b, &Options{Indexer: indexer(t, b, nil)})
 	_, layers := s.image("app", nil, []string{tarGzip(t, "dir/big="+noise(3<<20), "dir/z=1")})
 	at := "/fs/app@" + string(layers[0])
 	if w := s.get(at + "/dir/z?raw"); w.Code != 200 {
 		t.Fatalf("before: %d", w.Code)
 	}
-	b.broken.Store(true)
+	broken.Store(true)
 	server := httptest.NewServer(s)
 	defer server.Close()
 	for _, path := range []string{"/dir/big?raw", "/dir/?tar", "/dir/?zip"} {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"vitrine/explore/archive"
@@ -32,20 +33,18 @@ func (h *handler) streams(r *request, t target) (f archive.Format, ok bool) {
 	}
 	defer blob.Close()
 	f, err = detect(blob, blob.Size(), q.Get("mt"))
+	ok = err == nil && f != archive.Plain && f.HasIndex() && blob.Size() > quickLayer
 	if f == archive.Gzip { // as nearly all layers are
 		f = archive.TarGzip
 	}
-	return f, err == nil && f != archive.Plain && f.HasIndex() && blob.Size() > quickLayer
+	return f, ok
 }
 
 // quickLayer is the size of a blob that is read before anybody looks at an unfinished page, in bytes.
 const quickLayer = 512 << 10
 
-// How often what there is of a page is sent: not a packet for each row.
-const (
-	flushRows  = 50
-	flushAfter = 200 * time.Millisecond
-)
+// flushEvery is how often what there is of a page is sent: not a packet for each row.
+const flushEvery = 150 * time.Millisecond
 
 // streamed is a page that is sent while its layer is read.
 type streamed struct {
@@ -53,11 +52,11 @@ type streamed struct {
 	w       http.ResponseWriter
 	s       listing
 	dir     string
+	mu      sync.Mutex // of what is sent
 	buf     bytes.Buffer
 	seen    map[string]bool // directories that are not in the archive so far, but what lies in them is
 	rows    int
 	left    int
-	flushed time.Time
 	started time.Time
 	found   bool // there is such a directory
 	begun   bool // something was sent
@@ -72,7 +71,9 @@ func (h *handler) stream(w http.ResponseWriter, r *request, t target, f archive.
 		return err
 	}
 	p := &streamed{look: l, w: w, s: s, dir: t.Path, seen: map[string]bool{}, started: time.Now()}
+	stop := p.pulse()
 	err = p.follow()
+	stop()
 	if err == nil && !p.begun {
 		err = p.begin("")
 	}
@@ -114,10 +115,9 @@ func (p *streamed) begin(name string) error {
 	head.Set("Content-Type", "text/html; charset=utf-8")
 	head.Set("Cache-Control", "no-store")
 	head.Set("X-Accel-Buffering", "no")
-	t := templates().page(page.name)
 	frame := p.h.frame(p.r, page)
 	for _, part := range []string{"top", "streamhead"} {
-		if err := t.ExecuteTemplate(&p.buf, part, frame); err != nil {
+		if err := p.write(part, frame); err != nil {
 			return err
 		}
 	}
@@ -125,11 +125,41 @@ func (p *streamed) begin(name string) error {
 	return nil
 }
 
+// pulse sends what there is from time to time, as the next row may be long in coming, until stop has returned.
+func (p *streamed) pulse() (stop func()) {
+	done, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(flushEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				p.flush()
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { close(done); <-stopped }
+}
+
 func (p *streamed) flush() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.buf.Len() == 0 {
+		return
+	}
 	p.w.Write(p.buf.Bytes()) // who is gone ends the context
 	p.buf.Reset()
-	p.flushed = time.Now()
 	http.NewResponseController(p.w).Flush()
+}
+
+// write adds a part of the page.
+func (p *streamed) write(part string, view any) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return templates().page("dir").ExecuteTemplate(&p.buf, part, view)
 }
 
 // follow sends rows until the pass is done. What does not fit on the page is counted.
@@ -149,9 +179,6 @@ func (p *streamed) follow() error {
 				return err
 			}
 		}
-		if p.buf.Len() > 0 && time.Since(p.flushed) > flushAfter {
-			p.flush()
-		}
 	}
 	return nil
 }
@@ -167,13 +194,7 @@ func (p *streamed) row(n *overlay.Node) error {
 		base = ""
 	}
 	v := &dirView{Entries: []*entryRow{p.look.row(n, base, p.s.pax)}}
-	if err := templates().page("dir").ExecuteTemplate(&p.buf, "filerows", v); err != nil {
-		return err
-	}
-	if p.rows%flushRows == 0 {
-		p.flush()
-	}
-	return nil
+	return p.write("filerows", v)
 }
 
 // node is what the page shows for an entry: itself, or a directory that it lies in; nil for what the page has not.
@@ -230,7 +251,7 @@ func (p *streamed) finish(err error) {
 	}
 	frame := p.h.frame(p.r, &page{View: end})
 	for _, part := range []string{"streamend", "bottom"} {
-		if err := templates().page("dir").ExecuteTemplate(&p.buf, part, frame); err != nil {
+		if err := p.write(part, frame); err != nil {
 			p.h.log.Error("the end of a page", "error", err)
 		}
 	}
