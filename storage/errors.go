@@ -1,6 +1,10 @@
 package storage
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 // What can be wrong. Implementations wrap these; callers ask with errors.Is.
 var (
@@ -19,4 +23,31 @@ var (
 	ErrDenied      = errors.New("access denied")                      // whoever asks is known, and may not
 	ErrNoIdentity  = errors.New("authentication required")            // whoever asks is not known, and somebody known might
 	ErrTooMany     = errors.New("too many requests, try again later") //
+
+	ErrUpstream        = errors.New("another registry failed")                 // down, in trouble, or it answers nonsense
+	ErrUpstreamTimeout = errors.New("another registry did not answer in time") //
 )
+
+// UpstreamError is an error that another registry gave or caused. It wraps one of the errors above, which says what is wrong.
+type UpstreamError struct {
+	Host       string        // which one, maybe with a port
+	Status     int           // of its answer, a status of HTTP; 0: none came
+	RetryAfter time.Duration // when it wants to be asked again; 0: it did not say
+	Err        error         // may quote what the other registry said, bounded; never a credential or a signed URL
+}
+
+func (e *UpstreamError) Error() string { return e.Brief() + ": " + e.Err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *UpstreamError) Unwrap() error { return e.Err }
+
+// Brief says what happened and nothing of why, so that anybody may be told.
+func (e *UpstreamError) Brief() string {
+	switch {
+	case errors.Is(e.Err, ErrDamaged):
+		return fmt.Sprintf("%.128s sent other content than it was asked for", e.Host)
+	case e.Status == 0:
+		return fmt.Sprintf("%.128s did not answer", e.Host)
+	}
+	return fmt.Sprintf("%.128s answered %d", e.Host, e.Status)
+}

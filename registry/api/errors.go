@@ -6,8 +6,10 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"vitrine/storage"
 	"vitrine/storage/oci"
@@ -26,8 +28,8 @@ var (
 	ErrCondition           = errors.New("a condition that cannot be kept")
 )
 
-// errorTable gives each error its code (distribution-spec, "Error Codes") and status. The server reads it from left to right, the client
-// from right to left. The first row that fits counts: an error that wraps two others is named by the earlier.
+// errorTable gives each error its code (distribution-spec, "Error Codes") and status. The server reads it from left to right (Lookup), the
+// client from right to left (ErrorOf). The first row that fits counts: an error that wraps two others is named by the earlier.
 var errorTable = []struct {
 	err    error
 	code   string
@@ -36,6 +38,8 @@ var errorTable = []struct {
 	{storage.ErrNoIdentity, "UNAUTHORIZED", http.StatusUnauthorized},
 	{storage.ErrDenied, "DENIED", http.StatusForbidden},
 	{storage.ErrTooMany, "TOOMANYREQUESTS", http.StatusTooManyRequests},
+	{storage.ErrUpstreamTimeout, "UNKNOWN", http.StatusGatewayTimeout},
+	{storage.ErrUpstream, "UNKNOWN", http.StatusBadGateway},
 	{storage.ErrNoSpace, "UNKNOWN", http.StatusInsufficientStorage},
 	{ErrManifestBlobUnknown, "MANIFEST_BLOB_UNKNOWN", http.StatusBadRequest},
 	{oci.ErrManifest, "MANIFEST_INVALID", http.StatusBadRequest},
@@ -100,7 +104,7 @@ func WriteError(w http.ResponseWriter, err error) int {
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Content-Type-Options", "nosniff")
 	if status == http.StatusTooManyRequests {
-		h.Set("Retry-After", "1") // seconds, if more.Header does not know better
+		h.Set("Retry-After", retryAfter(err)) // if more.Header does not know better
 	}
 	for k, v := range more.Header {
 		h.Set(k, v)
@@ -110,14 +114,26 @@ func WriteError(w http.ResponseWriter, err error) int {
 	return status
 }
 
+// retryAfter is the Retry-After of a 429 in seconds: what the other registry said whose answer that is, or 1.
+func retryAfter(err error) string {
+	if u, ok := errors.AsType[*storage.UpstreamError](err); ok && u.RetryAfter > time.Second {
+		return strconv.FormatInt(int64((u.RetryAfter+time.Second-1)/time.Second), 10)
+	}
+	return "1"
+}
+
 // maxMessage bounds the text of an error in bytes, whatever of a stranger's it quotes.
 const maxMessage = 1 << 10
 
-// message is what the client is told: nothing of the server's own failures.
+// message is what the client is told: nothing of the server's own failures, and of those of another registry no more than whose they are.
 func message(err error) string {
 	_, status := Lookup(err)
 	if status >= http.StatusInternalServerError {
-		return strings.ToLower(http.StatusText(status))
+		text := strings.ToLower(http.StatusText(status))
+		if u, ok := errors.AsType[*storage.UpstreamError](err); ok {
+			text += ": " + strings.ToValidUTF8(u.Brief(), "?")
+		}
+		return text
 	}
 	if Internal(err) {
 		err = sentinel(err)
