@@ -95,6 +95,23 @@ func DatedTags(ctx context.Context, s Reader, repo oci.Name) iter.Seq2[DatedTag,
 	return unsupported[DatedTag]("dates of tags")
 }
 
+// Follow opens what has been appended to u, for readers that go on while more comes. ErrUnsupported where u's store cannot.
+func Follow(u Upload) (Appended, error) {
+	if f, ok := u.(Follower); ok {
+		return f.Follow()
+	}
+	return nil, fmt.Errorf("%w: reading an upload", ErrUnsupported)
+}
+
+// Reclaim removes the content d from s unless a repository holds it, and returns how many bytes that gave back: none where s frees them by itself, or
+// cannot while it runs.
+func Reclaim(ctx context.Context, s Store, d digest.Digest) (int64, error) {
+	if r, ok := s.(Reclaimer); ok {
+		return r.Reclaim(ctx, d)
+	}
+	return 0, nil
+}
+
 // Manifests yields what ManifestStore.Manifests does, and one ErrUnsupported where s is no store that has it.
 func Manifests(ctx context.Context, s Reader, repo oci.Name) iter.Seq2[oci.Descriptor, error] {
 	if m, ok := s.(interface {

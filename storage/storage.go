@@ -175,8 +175,28 @@ type DatedTag struct {
 // Asker is an optional ability of a Store: to say, before there is anything to write, whether whoever asks may push.
 // AskPush asserts it.
 type Asker interface {
-	// AskPush returns nil, ErrNoIdentity or ErrDenied.
+	// AskPush returns nil, ErrNoIdentity or ErrDenied, and ErrUnsupported where nobody may.
 	AskPush(ctx context.Context, repo oci.Name) error
+}
+
+// Follower is an optional ability of an Upload: to let others read what has been appended while more comes. Follow asserts it.
+type Follower interface {
+	// Follow opens what has been appended. Any handle on the session may be written to meanwhile. The caller closes it.
+	Follow() (Appended, error)
+}
+
+// Appended is what has been appended to an upload. ReadAt may be called by many goroutines at once, also beside Append; it sees the bytes of each
+// Append that has returned, and io.EOF behind them. It stays readable after the session has ended, however that was, until it is closed.
+type Appended interface {
+	io.ReaderAt
+	io.Closer
+}
+
+// Reclaimer is an optional ability of a Store: to give back at once the space of content that nobody holds any more. Reclaim asserts it.
+type Reclaimer interface {
+	// Reclaim removes the content d unless a repository holds it, as a blob or as a manifest, and returns how many bytes that gave back. Blobs that are
+	// open stay readable.
+	Reclaim(ctx context.Context, d digest.Digest) (freed int64, err error)
 }
 
 // UploadExpirer is an optional ability of a Store: to forget upload sessions that nobody goes on with.

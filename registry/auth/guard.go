@@ -62,7 +62,12 @@ func (a Action) String() string {
 }
 
 // AskPush implements storage.Asker.
-func (g *guard) AskPush(ctx context.Context, repo oci.Name) error { return g.ask(ctx, Push, repo) }
+func (g *guard) AskPush(ctx context.Context, repo oci.Name) error {
+	if err := g.ask(ctx, Push, repo); err != nil {
+		return err
+	}
+	return storage.AskPush(ctx, g.store, repo)
+}
 
 func (g *guard) StatBlob(ctx context.Context, repo oci.Name, d digest.Digest) (int64, error) {
 	if err := g.ask(ctx, Pull, repo); err != nil {

@@ -93,6 +93,7 @@ func (s *Store) blobLink(name oci.Name, d digest.Digest) (*link, error) {
 
 // StatBlob implements storage.BlobReader.
 func (s *Store) StatBlob(ctx context.Context, name oci.Name, d digest.Digest) (int64, error) {
+	defer s.keeping.read(d)()
 	l, err := s.blobLink(name, d)
 	if err != nil {
 		return 0, err
@@ -113,6 +114,7 @@ func (b *blob) Size() int64 { return b.size }
 
 // OpenBlob implements storage.BlobReader.
 func (s *Store) OpenBlob(ctx context.Context, name oci.Name, d digest.Digest) (storage.Blob, error) {
+	defer s.keeping.read(d)()
 	l, err := s.blobLink(name, d)
 	if err != nil {
 		return nil, err
@@ -149,6 +151,7 @@ func (s *Store) MountBlob(ctx context.Context, name oci.Name, d digest.Digest, f
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	defer s.keeping.read(d)()
 	src, err := s.blobLink(from, d)
 	if err != nil {
 		return err

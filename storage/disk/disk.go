@@ -61,6 +61,7 @@ type Store struct {
 	raws      cache[digest.Digest, *rawManifest]
 	referrers cache[linkKey, []oci.Descriptor]
 	uploads   sessions
+	keeping   keeping
 	checking  sync.Mutex
 }
 

@@ -54,6 +54,7 @@ const rawOverhead = 512
 
 // GetManifest implements storage.ManifestReader.
 func (s *Store) GetManifest(ctx context.Context, name oci.Name, d digest.Digest) (storage.Manifest, error) {
+	defer s.keeping.read(d)()
 	l, err := s.manifestLink(name, d)
 	if err != nil {
 		return storage.Manifest{}, err
@@ -113,6 +114,7 @@ func (s *Store) PutManifest(ctx context.Context, name oci.Name, m storage.Manife
 	if got := m.Digest.Algorithm().FromBytes(m.Raw); got != m.Digest {
 		return fmt.Errorf("%w: want %s, the content has %s", storage.ErrDigestMismatch, m.Digest, got)
 	}
+	defer s.keeping.read(m.Digest)()
 	l := &link{size: int64(len(m.Raw)), mediaType: strings.Clone(m.MediaType), subject: m.Subject}
 	kept := s.holds(m)
 	if kept && s.isDurable(name, m.Digest, l) {

@@ -201,4 +201,5 @@ var _ interface {
 	storage.BlobFinder
 	storage.TagDater
 	storage.UploadExpirer
+	storage.Reclaimer
 } = (*Store)(nil)

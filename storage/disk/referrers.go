@@ -124,6 +124,7 @@ func (s *Store) referrer(r *repo, hex string, subject digest.Digest) (oci.Descri
 	if err != nil {
 		return oci.Descriptor{}, err
 	}
+	defer s.keeping.read(d)()
 	l, err := s.getLink(r, manifests, d)
 	if err != nil {
 		return oci.Descriptor{}, err

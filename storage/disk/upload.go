@@ -173,6 +173,7 @@ func (u *upload) Commit(ctx context.Context, d digest.Digest) error {
 	if err := u.verify(ctx, d); err != nil {
 		return err
 	}
+	defer u.store.keeping.read(d)()
 	if err := u.settleFile(d); err != nil {
 		return err
 	}

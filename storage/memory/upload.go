@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -123,6 +124,29 @@ func (u *upload) Cancel(context.Context) error {
 	delete(u.store.uploads, u.id)
 	return nil
 }
+
+// Follow implements storage.Follower.
+func (u *upload) Follow() (storage.Appended, error) {
+	u.store.mu.RLock()
+	defer u.store.mu.RUnlock()
+	return appended{u.session, u.store}, u.alive(context.Background())
+}
+
+// appended is what a session holds, also after its end.
+type appended struct {
+	*session
+	store *Store
+}
+
+// ReadAt implements io.ReaderAt.
+func (a appended) ReadAt(p []byte, off int64) (int, error) {
+	a.store.mu.RLock()
+	data := a.data
+	a.store.mu.RUnlock()
+	return bytes.NewReader(data).ReadAt(p, off)
+}
+
+func (appended) Close() error { return nil }
 
 // bytes returns what has been appended so far.
 func (u *upload) bytes(ctx context.Context) ([]byte, error) {

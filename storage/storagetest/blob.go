@@ -28,6 +28,7 @@ var blobTests = []test{
 	{"back after delete", testBlobBack},
 	{"find", testBlobFind},
 	{"find all", testBlobRepositories},
+	{"reclaim", testBlobReclaim},
 }
 
 func testBlobUnknown(t *testing.T, s storage.Store) {

@@ -53,7 +53,7 @@ func (x *mix) step(t *testing.T, rnd *rand.Rand) error {
 	ctx, repo, tag := t.Context(), pick(rnd, x.repos), pick(rnd, x.tags)
 	m, content := pick(rnd, x.all), pick(rnd, x.blobs)
 	var err error
-	switch rnd.IntN(10) {
+	switch rnd.IntN(11) {
 	case 0, 1:
 		err = x.s.PutManifest(ctx, repo, m)
 	case 2, 3:
@@ -70,6 +70,8 @@ func (x *mix) step(t *testing.T, rnd *rand.Rand) error {
 		err = x.s.DeleteBlob(ctx, repo, blobOf(content))
 	case 9:
 		err = x.read(t, repo, tag, content)
+	case 10:
+		_, err = storage.Reclaim(ctx, x.s, pick(rnd, []digest.Digest{m.Digest, blobOf(content)}))
 	}
 	for _, ok := range []error{storage.ErrRepoUnknown, storage.ErrManifestUnknown, storage.ErrBlobUnknown, storage.ErrTagMatch} {
 		if errors.Is(err, ok) && !errors.Is(err, storage.ErrDamaged) {

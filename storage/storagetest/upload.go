@@ -33,6 +33,9 @@ var uploadTests = []test{
 	{"apart", testUploadApart},
 	{"PutBlob", testUploadPutBlob},
 	{"expire", testUploadExpire},
+	{"follow", testUploadFollow},
+	{"follow to the end", testUploadFollowToTheEnd},
+	{"follow while it grows", testUploadFollowWhileItGrows},
 }
 
 // start opens a session of app.

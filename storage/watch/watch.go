@@ -46,8 +46,7 @@ type Event struct {
 // once may come at once and in any order, so the store is what counts, not the last event. The context has the values of
 // the call's and never ends: that the client is gone does not undo the change.
 //
-// The result has the optional abilities of s, storage.BlobFinder, storage.TagDater and storage.UploadExpirer, and no others. Open
-// blobs are those of s.
+// The result has the optional abilities of s. Open blobs are those of s.
 func New(s storage.Store, fns ...func(context.Context, Event)) storage.Store {
 	if len(fns) == 0 {
 		return s
@@ -80,6 +79,16 @@ func New(s storage.Store, fns ...func(context.Context, Event)) storage.Store {
 type store struct {
 	storage.Store
 	fns []func(context.Context, Event)
+}
+
+// AskPush implements storage.Asker as far as the store does.
+func (w *store) AskPush(ctx context.Context, repo oci.Name) error {
+	return storage.AskPush(ctx, w.Store, repo)
+}
+
+// Reclaim implements storage.Reclaimer as far as the store does.
+func (w *store) Reclaim(ctx context.Context, d digest.Digest) (int64, error) {
+	return storage.Reclaim(ctx, w.Store, d)
 }
 
 // DatedTags implements storage.TagDater as far as the store does.
@@ -162,6 +171,9 @@ type upload struct {
 	store *store
 	repo  oci.Name
 }
+
+// Follow implements storage.Follower as far as the store does.
+func (u *upload) Follow() (storage.Appended, error) { return storage.Follow(u.Upload) }
 
 // Commit implements storage.Upload.
 func (u *upload) Commit(ctx context.Context, d digest.Digest) error {
