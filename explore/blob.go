@@ -3,10 +3,8 @@ package explore
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	"vitrine/explore/inspect"
 	"vitrine/storage"
@@ -17,6 +15,8 @@ import (
 type blobView struct {
 	Of        string `json:"of"`
 	MediaType string `json:"mediaType,omitempty"` // as whoever linked here said
+	Raw       string `json:"raw"`                 // URL of the bytes
+	Save      string `json:"-"`
 	*contentView
 }
 
@@ -62,8 +62,8 @@ func (h *handler) blobPage(r *request, c jsonContext) *page {
 	t := c.target
 	p := &page{name: "blob", forever: true, Title: "Blob " + short(t.Digest), Command: line("crane blob", quote(h.host(r)+"/"+t.ref()))}
 	p.Crumbs = []crumb{{string(t.Name), target{Name: t.Name}.href("r")}, {short(t.Digest), ""}}
-	if c.of != "" {
-		p.Crumbs = []crumb{p.Crumbs[0], {short(c.of), target{Name: t.Name, Digest: c.of}.href("r")}, p.Crumbs[1]}
+	if c.manifest != "" {
+		p.Crumbs = []crumb{p.Crumbs[0], {short(c.manifest), target{Name: t.Name, Digest: c.manifest}.href("r")}, p.Crumbs[1]}
 	}
 	return p
 }
@@ -74,9 +74,9 @@ func (h *handler) showBlob(w http.ResponseWriter, r *request, c jsonContext, b s
 		return err
 	}
 	p := h.blobPage(r, c)
-	p.View, p.Command, p.Tabs = blobView{c.target.ref(), c.mediaType, view}, p.Command.pipe(view.tail), view.Forms
+	p.View, p.Command, p.Tabs = blobView{c.target.ref(), c.mediaType, withQuery(c.target.href("blob"), "raw", "1"), withQuery(c.target.href("blob"), "dl", "1"), view}, p.Command.pipe(view.tail), view.Forms
 	if view.Kind == inspect.KindArchive {
-		p.Tabs = append(p.Tabs, tab{Text: "Files", Href: c.target.with(".", true).href("fs")})
+		p.Tabs = append(p.Tabs, tab{Text: "files", Href: c.target.with(".", true).href("fs")})
 	}
 	return h.show(w, r, p)
 }
@@ -137,19 +137,6 @@ func (h *handler) sendBlob(w http.ResponseWriter, r *request, t target, b storag
 	if n, err := b.ReadAt(head, 0); n < len(head) {
 		return err
 	}
-	if _, err := b.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	disposition := "inline"
-	if r.query.Has("dl") {
-		disposition = "attachment"
-	}
-	header := w.Header()
-	header.Set("Content-Security-Policy", sandbox)
-	header.Set("Content-Type", inspect.Detect(r.query.Get("mt"), head).MediaType())
-	header.Set("Content-Disposition", disposition+`; filename="`+t.Digest.Encoded()[:12]+`"`)
-	header.Set("ETag", `"`+string(t.Digest)+`"`)
-	header.Set("Cache-Control", h.cacheControl(true))
-	http.ServeContent(w, r.Request, "", time.Time{}, b)
-	return nil
+	return h.sendRaw(w, r, &rawFile{content: b, size: b.Size(), name: t.Digest.Encoded()[:12], kind: inspect.Detect(r.query.Get("mt"), head), etag: `"` + string(t.Digest) + `"`,
+		attach: r.query.Has("dl"), report: func(err error) error { return err }})
 }

@@ -56,7 +56,7 @@ func TestBlobPage(t *testing.T) {
 		{at(bytes) + "?render=text", 200, `title="control character"`},
 		{at(bad), 200, "begins like JSON"},
 		{at(bad) + "?render=json", 422, "JSON at byte 5: a string without"},
-		{at(layers[0]), 200, `href="/fs/app@` + string(layers[0]) + `/">Files</a>`},
+		{at(layers[0]), 200, `href="/fs/app@` + string(layers[0]) + `/">files</a>`},
 		{at(layers[0]) + "/etc/x", 301, ""},
 		{at(image), 302, ""},
 		{"/blob/other@" + string(doc), 404, ""},
@@ -134,4 +134,30 @@ func TestBlobBytes(t *testing.T) {
 	if w := s.get("/blob/app@"+string(d), "Accept", "text/html"); strings.Contains(w.Body.String(), "<script") || w.Code != http.StatusOK {
 		t.Errorf("on a page: %d\n%s", w.Code, w.Body)
 	}
+}
+
+func TestBlobGolden(t *testing.T) {
+	s := newSite(t, nil)
+	image, _ := s.image("team/app", map[string]any{"config": map[string]any{"Env": []string{"PATH=/usr/bin:/bin"}, "WorkingDir": "/srv",
+		"Labels": map[string]string{"org.opencontainers.image.source": "https://github.com/a/b", "<label>": "\u202e"}},
+		"history": []map[string]any{{"created": "2026-01-02T03:04:05Z", "created_by": "/bin/sh -c #(nop) ADD file:1 in / "}}}, []string{tarGzip(t, "etc/x=1")}, "1")
+	config := target{Name: "team/app", Digest: manifestOf(s, "team/app", image).Config.Digest}.href("blob")
+	for name, pairs := range map[string][]string{"blob": nil, "blob-part": {"jq", ".config"}, "blob-history": {"render", "history"}, "blob-absent": {"jq", ".nothing"}, "blob-bytes": {"render", "xxd"}} {
+		url := withQuery(config, append([]string{"mt", mediaTypeConfig, "manifest", string(image)}, pairs...)...)
+		w := s.get(url)
+		checkHTML(t, url, w.Body.String())
+		golden(t, name, w)
+	}
+}
+
+// BenchmarkBlobPage is what the page of a configuration costs.
+func BenchmarkBlobPage(b *testing.B) {
+	s := newSite(b, nil)
+	var history []map[string]any
+	for range 20 {
+		history = append(history, map[string]any{"created": "2026-01-02T03:04:05Z", "created_by": "/bin/sh -c apt-get update && apt-get install -y something"})
+	}
+	image, _ := s.image("app", map[string]any{"history": history}, []string{tarGzip(b, "etc/x=1")}, "1")
+	url := withQuery(target{Name: "app", Digest: manifestOf(s, "app", image).Config.Digest}.href("blob"), "mt", mediaTypeConfig, "manifest", string(image))
+	bench(b, s, url)
 }

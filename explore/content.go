@@ -257,7 +257,7 @@ func (v *textView) lay() {
 				continue
 			}
 			flush()
-			v.Spans = append(v.Spans, textSpan{r.Text, link{Tip: r.Mark}})
+			v.Spans = append(v.Spans, textSpan{Text: r.Text, Tip: r.Mark})
 		}
 		plain.WriteByte('\n')
 	}
@@ -310,9 +310,12 @@ func (v *contents) forms() {
 	add := func(text, render string) {
 		v.view.Forms = append(v.view.Forms, tab{text, v.c.href("render", render), here == render})
 	}
-	add("Shown", "")
+	add("shown", "")
 	if v.view.Kind.IsText() {
-		add("Text", "text")
+		add("text", "text")
 	}
-	add("Bytes", "xxd")
+	add("bytes", "xxd")
+	if kindOf(v.c.mediaType) == docConfig && len(v.c.parts) == 0 {
+		add("history", "history")
+	}
 }

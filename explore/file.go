@@ -82,7 +82,7 @@ func (l *look) showFile(w http.ResponseWriter, n *overlay.Node) error {
 	p.Command = l.prints(f).pipe(view.tail)
 	p.Tabs = view.Forms
 	if view.Kind == inspect.KindArchive {
-		p.Tabs = append(p.Tabs, tab{Text: "Inside", Href: l.insideHref(n)})
+		p.Tabs = append(p.Tabs, tab{Text: "inside", Href: l.insideHref(n)})
 	}
 	return l.h.show(w, l.r, p)
 }

@@ -121,7 +121,7 @@ func (v *contents) pem() error {
 		if block, rest = pem.Decode(all); block == nil {
 			break
 		}
-		t.Spans = append(t.Spans, textSpan{string(bytes.ToValidUTF8(all[:len(all)-len(rest)], []byte("\ufffd"))), link{Href: v.c.href("render", "x509"), Tip: block.Type}})
+		t.Spans = append(t.Spans, textSpan{Text: string(bytes.ToValidUTF8(all[:len(all)-len(rest)], []byte("\ufffd"))), Href: v.c.href("render", "x509"), Tip: block.Type})
 		all = rest
 	}
 	if len(t.Spans) == 0 {

@@ -30,8 +30,8 @@ func (v *contents) history() error {
 		var layer, size docValue
 		if s.Get("empty_layer").String() != "true" && len(layers) > 0 {
 			l := linker{v.h, v.r, v.c}
-			layer = docValue{short(layers[0].Digest), link{Href: l.to("fs", layers[0].Digest)}}
-			size = docValue{iec(layers[0].Size), link{Tip: exact(layers[0].Size)}}
+			layer = docValue{Text: short(layers[0].Digest), Href: l.to("fs", layers[0].Digest)}
+			size = docValue{Text: iec(layers[0].Size), Tip: exact(layers[0].Size)}
 			layers = layers[1:]
 		}
 		t.Rows = append(t.Rows, []docValue{layer, size, {Text: clipText(s.Str("created"), 40)}, {Text: instruction(clip(s.Str("created_by")))}})

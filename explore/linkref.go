@@ -27,10 +27,7 @@ type docTable struct {
 }
 
 // docValue is a value with what is said about it.
-type docValue struct {
-	Text string
-	link
-}
+type docValue = textSpan
 
 // docView makes links of the references of a Doc, which is what a decoder says of what c says; of c, page, target and parts count, and of where the
 // root of absolute paths is.
@@ -63,10 +60,13 @@ func (v *docView) rows(rows [][]inspect.Value) [][]docValue {
 // Cell returns a value with its link.
 func (v *docView) Cell(x inspect.Value) docValue {
 	l := v.ref(x.Ref)
+	if l.Href == "" && strings.HasPrefix(x.Text, "http") {
+		l = docURL(x.Text)
+	}
 	if x.Tip != "" {
 		l.Tip = x.Tip
 	}
-	return docValue{x.Text, l}
+	return l.on(x.Text)
 }
 
 // MarshalJSON writes the Doc.

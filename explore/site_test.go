@@ -31,7 +31,7 @@ type site struct {
 	http.Handler
 }
 
-func newSite(t *testing.T, o *Options) *site {
+func newSite(t testing.TB, o *Options) *site {
 	t.Helper()
 	store := memory.New()
 	h := New(store, o)
