@@ -71,7 +71,7 @@ func TestInside(t *testing.T) {
 		status int
 		want   string
 	}{
-		{at + "/opt/x.jar", 200, `href="` + at + `/opt/x.jar%21/">Inside</a>`}, {at + "/opt/text", 200, ""},
+		{at + "/opt/x.jar", 200, `href="` + at + `/opt/x.jar%21/">inside</a>`}, {at + "/opt/text", 200, ""},
 		{at + "/opt/x.jar!/", 200, `<a href="` + at + `/opt/x.jar%21/META-INF/">META-INF/</a>`}, {at + "/opt/x.jar!", 200, `..</a>`},
 		{at + "/opt/x.jar!/", 200, `<a href="` + at + `/opt/">..</a>`}, {at + "/opt/x.jar!/META-INF/", 200, `<a href="` + at + `/opt/x.jar%21/">..</a>`},
 		{at + "/opt/x.jar!/META-INF/MANIFEST.MF", 200, "Main-Class: &lt;b&gt;x&lt;/b&gt;"}, {at + "/opt/x.jar!/META-INF/MANIFEST.MF?raw", 200, manifest},
