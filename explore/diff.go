@@ -115,7 +115,12 @@ func (h *handler) diff(w http.ResponseWriter, r *request) error {
 }
 
 func (h *handler) fillDiff(r *request, v *diffView, a, b *side) error {
+	done, err := h.turn(r.Context())
+	if err != nil {
+		return err
+	}
 	d, err := h.treeDiffs.of(r.Context(), a, b)
+	done()
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"runtime"
 
 	"vitrine/storage"
 )
@@ -45,6 +46,7 @@ func New(store storage.Reader, o *Options) http.Handler {
 	}
 	h.summaries, h.fragments = newSummaries(), newFragments()
 	h.said = newStatements()
+	h.heavy = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 	h.pages = map[string]func(http.ResponseWriter, *request) error{
 		"":          h.front,
 		"static":    h.static,
@@ -76,6 +78,7 @@ type handler struct {
 
 	usages    usages
 	treeDiffs treeDiffs
+	heavy     chan struct{} // has one element for each of those whose turn it is
 }
 
 // csp lets a page load our style sheet and our pictures, and nothing else: no script runs, whatever a stranger's name or label says.
@@ -111,4 +114,15 @@ func (h *handler) serve(w http.ResponseWriter, r *request) error {
 		return statusError{http.StatusNotFound, "There is no such page.", "Everything begins at the front page."}
 	}
 	return page(w, r)
+}
+
+// turn waits until it is this one's turn to do what takes a processor for long, such as a walk over all files of an image. Half of the processors are
+// left for everything else, however many ask.
+func (h *handler) turn(ctx context.Context) (done func(), err error) {
+	select {
+	case h.heavy <- struct{}{}:
+		return func() { <-h.heavy }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }

@@ -66,10 +66,15 @@ func (h *handler) search(w http.ResponseWriter, r *request) error {
 		return h.show(w, r, p)
 	}
 	p.Title = "Search for " + v.Query
+	done, err := h.turn(r.Context())
+	if err != nil {
+		return err
+	}
+	defer done()
 	ctx, cancel := context.WithTimeout(r.Context(), searchTime)
 	defer cancel()
 	s := &searcher{h: h, v: v, match: newMatcher(v.Query), seen: map[digest.Digest]bool{}}
-	err := s.run(ctx, r)
+	err = s.run(ctx, r)
 	if ctx.Err() != nil && r.Context().Err() == nil { // what was found by now is shown
 		v.Stopped, err = true, nil
 	}

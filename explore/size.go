@@ -107,7 +107,14 @@ func (h *handler) size(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	defer l.Close()
-	sums, err := h.usages.of(string(t.Digest), func() (*usage, error) { return measure(layerFiles(r.Context(), l.FS())) })
+	sums, err := h.usages.of(string(t.Digest), func() (*usage, error) {
+		done, err := h.turn(r.Context())
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+		return measure(layerFiles(r.Context(), l.FS()))
+	})
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func (h *handler) pin(w http.ResponseWriter, r *request, t target) error {
 }
 
 func (h *handler) imageSizes(ctx context.Context, t target, f *flat) (*sizeView, error) {
-	add, problems := func() (*usage, error) { return measureImage(ctx, f) }, f.problems()
+	add, problems := func() (*usage, error) { return h.measureImage(ctx, f) }, f.problems()
 	var sums *usage
 	var err error
 	if len(problems) == 0 {
@@ -83,7 +83,12 @@ func (h *handler) imageSizes(ctx context.Context, t target, f *flat) (*sizeView,
 	return v, nil
 }
 
-func measureImage(ctx context.Context, f *flat) (*usage, error) {
+func (h *handler) measureImage(ctx context.Context, f *flat) (*usage, error) {
+	done, err := h.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	sums, err := measure(imageFiles(ctx, f.FS))
 	if err == nil {
 		sums.totals, err = f.Totals(ctx)
