@@ -148,7 +148,7 @@ func oidLink(_ *linker, oid string) link {
 	if len(oid) > 256 || !dotted.MatchString(oid) {
 		return link{}
 	}
-	return link{Href: "https://oid-base.com/get/" + oid, Doc: true}
+	return link{Href: inspect.OIDDoc(oid), Doc: true}
 }
 
 // fileLink looks for files with this content.
