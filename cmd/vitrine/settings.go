@@ -24,8 +24,9 @@ type config struct {
 	rules         []auth.Rule
 	wantsUsers    string // the variable that asks for users, whichever file they are in; "" if none does
 
-	explore      bool
-	exploreCache int64 // bytes
+	explore        bool
+	exploreCache   int64 // bytes
+	exploreForeign bool
 
 	uploadAge, drain, stall time.Duration
 
@@ -82,6 +83,8 @@ var settings = []setting{
 		func(c *config) value { return boolean{&c.explore} }},
 	{"explore.cache", "explore-cache", "", true, "how much room the indexes of layers may take below the root, with --ephemeral in memory; a thirtieth of what the layers take is plenty, and those not used for longest are dropped and made again when somebody looks",
 		func(c *config) value { return size{&c.exploreCache} }},
+	{"explore.foreign", "explore-foreign", "", false, "fetch layers that a manifest names by a URL elsewhere, when somebody looks at them: from public addresses, up to 2 GiB each, verified",
+		func(c *config) value { return boolean{&c.exploreForeign} }},
 	{"uploads.expire", "upload-age", "", false, "how long an upload that nobody goes on with is kept",
 		func(c *config) value { return duration{&c.uploadAge} }},
 	{"timeouts.stall", "stall-timeout", "", false, "how long an upload may send nothing before it is cut",
