@@ -1,9 +1,12 @@
 package explore
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -143,5 +146,83 @@ func TestDefects(t *testing.T) {
 			})
 		}
 		wg.Wait()
+	})
+}
+
+// TestFileDefects has what other explorers do wrong about files.
+func TestFileDefects(t *testing.T) {
+	s := newSite(t, nil)
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		self = []byte("\x7fELF")
+	}
+	image, layers := s.image("app", nil, []string{
+		tarGzip(t, "dir/", "dir/a=deleted", "dir/sub/b=deleted too", "app/run=old", "etc/conf=shared", "usr/x=1", "usrlocal/x=kept", "run.sh=#!/bin/sh\necho", "prog="+string(self[:min(len(self), 4<<20)])),
+		tarGzip(t, ".wh.dir", "app/run=new", "etc/link => etc/conf", "usr/.wh..wh..opq", "usr/y=2"),
+	})
+	at, in := "/fs/app@"+string(layers[0]), "/layers/app@"+string(image)
+	names := func(url string) (live []string) {
+		t.Helper()
+		var v dirView
+		if err := json.Unmarshal(s.get(url+"&format=json").Body.Bytes(), &v); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range v.Entries {
+			if e.State == "" {
+				live = append(live, e.Path)
+			}
+		}
+		return live
+	}
+	t.Run("whiteouts are shallow", func(t *testing.T) {
+		for url, want := range map[string]string{in + "/?all=true": "[app/run etc/conf etc/link prog run.sh usrlocal/x usr/y]", in + "/?search=a": "[]", in + "/?path=dir:app": "[app/run]", in + "/?sort=name": "[app etc prog run.sh usr usrlocal]"} {
+			got := names(url)
+			slices.Sort(got)
+			wanted := strings.Fields(strings.Trim(want, "[]"))
+			slices.Sort(wanted)
+			if !slices.Equal(got, wanted) {
+				t.Errorf("GET %s: %v, want %v", url, got, wanted)
+			}
+		}
+		for _, p := range []string{"/dir/", "/dir/a", "/dir/sub/b", "/dir/a?raw", "/usr/x", "/usr/x?raw", "/dir/?tar"} {
+			if w := s.get(in + p); w.Code != 404 || strings.Contains(w.Body.String(), "deleted too") {
+				t.Errorf("GET %s: %d", p, w.Code)
+			}
+		}
+		if w := s.get(in + "/usrlocal/x?raw"); w.Body.String() != "kept" {
+			t.Errorf("an opaque directory beside: %d %s", w.Code, w.Body)
+		}
+	})
+	t.Run("Range is refused with dl", func(t *testing.T) {
+		for _, root := range []string{at, in} {
+			if w := s.get(root+"/usrlocal/x?dl=1", "Range", "bytes=1-2"); w.Code != 206 || w.Body.String() != "ep" || !strings.HasPrefix(w.Header().Get("Content-Disposition"), "attachment") {
+				t.Errorf("%d %q %v", w.Code, w.Body, w.Header())
+			}
+		}
+	})
+	t.Run("a missing path is an empty directory", func(t *testing.T) {
+		for _, url := range []string{at + "/nope", at + "/nope/", at + "/app/run/nope", in + "/nope", in + "/nope/", at + "/nope?format=json", in + "/nope?all=true"} {
+			if w := s.get(url); w.Code != 404 {
+				t.Errorf("GET %s: %d", url, w.Code)
+			}
+		}
+	})
+	t.Run("hard links across layers are empty", func(t *testing.T) {
+		if w := s.get(in + "/etc/link?raw"); w.Body.String() != "shared" {
+			t.Errorf("%d %q", w.Code, w.Body)
+		}
+	})
+	t.Run("the ELF view needs a first pass", func(t *testing.T) {
+		if len(self) < 100 {
+			t.Skip("no /proc: no program to look into")
+		}
+		if w := s.get(at + "/prog?render=elf"); w.Code != 200 || !strings.Contains(w.Body.String(), "Machine") && !strings.Contains(w.Body.String(), "machine") {
+			t.Errorf("%d\n%s", w.Code, mainPart(w.Body.String()))
+		}
+	})
+	t.Run("a script is shown as bytes", func(t *testing.T) {
+		if w := s.get(at + "/run.sh"); !strings.Contains(w.Body.String(), "\necho") {
+			t.Errorf("%d\n%s", w.Code, mainPart(w.Body.String()))
+		}
 	})
 }
