@@ -53,7 +53,7 @@ func TestRefs(t *testing.T) {
 		{"fs", inspect.RefPart, ".b", "/fs/app@$m/usr/bin/ls?jq=.b"},
 		{"fs", inspect.RefOffset, "4096", "/fs/app@$m/usr/bin/ls?render=xxd&off=4096"},
 		{"fs", inspect.RefOffset, "-1", ""},
-		{"fs", inspect.RefOID, "1.3.6.1.4.1.57264.1.8", "https://oid-base.com/get/1.3.6.1.4.1.57264.1.8"},
+		{"fs", inspect.RefOID, "2.5.29.17", inspect.OIDDoc("2.5.29.17")},
 		{"fs", inspect.RefOID, "1.3/../x", ""},
 		{"fs", inspect.RefFile, "$h", "/search?q=sha256%3A$h"},
 		{"fs", inspect.RefFile, "<script>", ""},
