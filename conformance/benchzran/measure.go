@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"time"
 
 	"vitrine/explore/zran"
 )
 
-// result is what was measured of one layer: bytes of output a second, unless it says otherwise.
+// result is what was measured of one layer: bytes of output in a second of the processor, unless it says otherwise.
 type result struct {
 	size               int64
 	std, decode, build float64
@@ -61,14 +62,28 @@ func measureLayer(gz []byte, size int64, o options) (*result, error) {
 			{&m.writeTo, func() error { _, err := reader().WriteTo(sink{}); return err }},
 			{&m.readAt, func() error { return sequential(reader()) }},
 		} {
-			start := time.Now()
-			if err := c.do(); err != nil {
+			took, err := timed(c.do)
+			if err != nil {
 				return nil, err
 			}
-			*c.best = max(*c.best, float64(size)/time.Since(start).Seconds())
+			*c.best = max(*c.best, float64(size)/took.Seconds())
 		}
 	}
 	return m, m.random(gz, x, o.reads)
+}
+
+// timed returns how much processor time f takes, without the garbage of what was before.
+func timed(f func() error) (time.Duration, error) {
+	runtime.GC()
+	before, err := spent()
+	if err != nil {
+		return 0, err
+	}
+	if err := f(); err != nil {
+		return 0, err
+	}
+	after, err := spent()
+	return after - before, err
 }
 
 func standard(r io.Reader, w io.Writer) error {
