@@ -12,7 +12,7 @@ import (
 const (
 	maxNames   = 100_000 // names that are read to make it
 	maxEntries = 200     // of the uppermost level, on one page
-	maxNested  = 600     // below them: folders that have more are links to a page of their own
+	maxNested  = 300     // below them: folders that have more are links to a page of their own
 )
 
 // repoTree is a part of the repositories as a tree by the components of their names.

@@ -200,11 +200,17 @@ func itself[N ~string](n N) N { return n }
 
 // page returns the first of the sorted names that are greater than after.
 func page[T ~string](sorted []T, after T) []T {
-	i, found := slices.BinarySearch(sorted, after)
+	from, to := pageBounds(sorted, after)
+	return sorted[from:to]
+}
+
+// pageBounds are the indexes of the first of a page and of the one behind it.
+func pageBounds[T ~string](sorted []T, after T) (from, to int) {
+	from, found := slices.BinarySearch(sorted, after)
 	if found {
-		i++
+		from++
 	}
-	return sorted[i:min(i+chunk, len(sorted))]
+	return from, min(from+chunk, len(sorted))
 }
 
 func (s *Store) loadNames(ctx context.Context) error {

@@ -22,8 +22,9 @@ const tags = "_tags"
 
 // tagIndex is a repository's tags in memory: what each points at, and their order.
 type tagIndex struct {
-	at     map[oci.Tag]tagTarget
-	sorted []oci.Tag
+	at      map[oci.Tag]tagTarget
+	sorted  []oci.Tag
+	targets []tagTarget // of sorted, each beside its tag: whoever wants all of them spares the map
 }
 
 // tagTarget is what a tag points at.
@@ -33,20 +34,23 @@ type tagTarget struct {
 }
 
 func (x *tagIndex) set(tag oci.Tag, d digest.Digest) {
-	at, ok := x.at[tag]
+	if x.at[tag].Digest == d { // the record has stayed as it was
+		return
+	}
+	i, ok := slices.BinarySearch(x.sorted, tag)
 	if !ok {
 		tag = oci.Tag(strings.Clone(string(tag)))
-		i, _ := slices.BinarySearch(x.sorted, tag)
 		x.sorted = slices.Insert(x.sorted, i, tag)
+		x.targets = slices.Insert(x.targets, i, tagTarget{})
 	}
-	if at.Digest != d { // else the record has stayed as it was
-		x.at[tag] = tagTarget{digest.Digest(strings.Clone(string(d))), time.Now().UnixNano()}
-	}
+	x.targets[i] = tagTarget{digest.Digest(strings.Clone(string(d))), time.Now().UnixNano()}
+	x.at[tag] = x.targets[i]
 }
 
 func (x *tagIndex) remove(tag oci.Tag) {
 	if i, ok := slices.BinarySearch(x.sorted, tag); ok {
 		x.sorted = slices.Delete(x.sorted, i, i+1)
+		x.targets = slices.Delete(x.targets, i, i+1)
 	}
 	delete(x.at, tag)
 }
@@ -75,6 +79,9 @@ func (s *Store) tagsOf(r *repo) (*tagIndex, error) {
 		}
 	}
 	slices.Sort(x.sorted)
+	for _, tag := range x.sorted {
+		x.targets = append(x.targets, x.at[tag])
+	}
 	r.tags = x
 	return x, nil
 }
@@ -187,11 +194,10 @@ func (s *Store) DatedTags(ctx context.Context, name oci.Name) iter.Seq2[storage.
 				return nil, err
 			}
 			err := s.readTags(r, func(x *tagIndex) {
-				some := page(x.sorted, after)
-				buf = slices.Grow(buf, len(some))
-				for _, tag := range some {
-					at := x.at[tag]
-					buf = append(buf, storage.DatedTag{Tag: tag, Digest: at.Digest, Time: time.Unix(0, at.since)})
+				from, to := pageBounds(x.sorted, after)
+				buf = slices.Grow(buf, to-from)
+				for i := from; i < to; i++ {
+					buf = append(buf, storage.DatedTag{Tag: x.sorted[i], Digest: x.targets[i].Digest, Time: time.Unix(0, x.targets[i].since)})
 				}
 			})
 			return buf, err
