@@ -17,6 +17,7 @@ type blobView struct {
 	MediaType string `json:"mediaType,omitempty"` // as whoever linked here said
 	Raw       string `json:"raw"`                 // URL of the bytes
 	Save      string `json:"-"`
+	Picture   string `json:"-"` // URL of what browsers show inside <img>, empty for everything else
 	*contentView
 }
 
@@ -74,7 +75,12 @@ func (h *handler) showBlob(w http.ResponseWriter, r *request, c jsonContext, b s
 		return err
 	}
 	p := h.blobPage(r, c)
-	p.View, p.Command, p.Tabs = blobView{c.target.ref(), c.mediaType, withQuery(c.target.href("blob"), "raw", "1"), withQuery(c.target.href("blob"), "dl", "1"), view}, p.Command.pipe(view.tail), view.Forms
+	bytes := c.target.href("blob")
+	v := blobView{Of: c.target.ref(), MediaType: c.mediaType, Raw: withQuery(bytes, "raw", "1"), Save: withQuery(bytes, "dl", "1"), contentView: view}
+	if view.Kind.IsImage() {
+		v.Picture = v.Raw
+	}
+	p.View, p.Command, p.Tabs = v, p.Command.pipe(view.tail), view.Forms
 	if view.Kind == inspect.KindArchive {
 		p.Tabs = append(p.Tabs, tab{Text: "files", Href: c.target.with(".", true).href("fs")})
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // maxHistory bounds the instructions of an image on one page; Docker builds 127 layers at most.
-const maxHistory = 2000
+const maxHistory = 1000
 
 // history shows the instructions that made an image (image-spec, config.md, "history"), each with the layer that it made where the image is known.
 func (v *contents) history() error {
