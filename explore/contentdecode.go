@@ -51,6 +51,13 @@ func (v *contents) cbor() (*inspect.Doc, error) {
 
 // decode adds what a decoder says, if there is one. What cannot be decoded is a note, and shown as bytes.
 func (v *contents) decode(name string) error {
+	if v.size > maxDocument { // some read all of it
+		done, err := v.h.turn(v.r.Context())
+		if err != nil {
+			return err
+		}
+		defer done()
+	}
 	d, err := inspect.Inspect(v.r.Context(), name, v.b, v.size)
 	switch {
 	case err != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)):

@@ -107,6 +107,11 @@ func TestForeign(t *testing.T) {
 	if n := e.asked.Load(); n != 1 {
 		t.Errorf("fetched %d times", n)
 	}
+	for url, want := range map[string]string{files: "yes", "/fs/app@" + string(e.layer) + "/etc/": "foreign", "/layers/app@" + string(e.image) + "/etc/foreign": "yes"} {
+		if w := e.get(url); w.Code != 200 || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("GET %s: %d\n%s", url, w.Code, mainPart(w.Body.String()))
+		}
+	}
 	if w := e.get("/blob/app@" + string(e.layer) + "?raw"); w.Code != 200 || digest.FromBytes(w.Body.Bytes()) != e.layer {
 		t.Errorf("%d, %d bytes", w.Code, w.Body.Len())
 	}
