@@ -29,7 +29,7 @@ func TestServe(t *testing.T) {
 		{"GET", "/", 200}, {"HEAD", "/", 200}, {"POST", "/", 405},
 		{"GET", "/livez", 200}, {"GET", "/readyz", 200}, {"HEAD", "/healthz", 200}, {"PUT", "/readyz", 405},
 		{"GET", "/v2", 200}, {"GET", "/v2/", 200}, {"GET", "/v2/a//b/tags/list", 400}, {"GET", "/v2/a/../b/tags/list", 400},
-		{"GET", "/v2/a/tags/list", 404}, {"GET", "/v2x", 404}, {"GET", "/favicon.ico", 404},
+		{"GET", "/v2/a/tags/list", 404}, {"GET", "/v2x", 404}, {"GET", "/favicon.ico", 200}, {"GET", "/nothing", 404},
 		{"POST", "/v2/a/blobs/uploads/?secret=hunter2", 202},
 	} {
 		if got := status(t, c, tt.method, r.url+tt.path, nil); got != tt.want {
