@@ -100,7 +100,7 @@ func TestFrontOrder(t *testing.T) {
 
 func TestRepoTree(t *testing.T) {
 	var names []oci.Name
-	for i := range 10_000 {
+	for i := range 2_000 {
 		names = append(names, oci.Name(fmt.Sprintf("n%04d/x", i)))
 	}
 	names = append(names, "a", "a-b", "a-b/c", "a/b", "a/c/d/e")
@@ -128,8 +128,8 @@ func TestRepoTree(t *testing.T) {
 		}
 		after = strings.TrimPrefix(p.Next, "/?after=")
 	}
-	if seen != 10_002 {
-		t.Errorf("the pages have %d entries, want 10002", seen)
+	if seen != 2_002 {
+		t.Errorf("the pages have %d entries, want 2002", seen)
 	}
 }
 
