@@ -157,7 +157,7 @@ func TestFileDefects(t *testing.T) {
 		self = []byte("\x7fELF")
 	}
 	image, layers := s.image("app", nil, []string{
-		tarGzip(t, "dir/", "dir/a=deleted", "dir/sub/b=deleted too", "app/run=old", "etc/conf=shared", "usr/x=1", "usrlocal/x=kept", "run.sh=#!/bin/sh\necho", "prog="+string(self[:min(len(self), 4<<20)])),
+		tarGzip(t, "dir/", "dir/a=deleted", "dir/sub/b=deleted too", "app/run=old", "etc/conf=shared", "usr/x=1", "usrlocal/x=kept", "run.sh=#!/bin/sh\necho", "prog="+string(self[:min(len(self), 256<<10)])),
 		tarGzip(t, ".wh.dir", "app/run=new", "etc/link => etc/conf", "usr/.wh..wh..opq", "usr/y=2"),
 	})
 	at, in := "/fs/app@"+string(layers[0]), "/layers/app@"+string(image)

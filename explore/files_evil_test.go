@@ -36,7 +36,7 @@ func TestFilesOfStrangers(t *testing.T) {
 	seen := map[string]bool{}
 	queue := []string{"/fs/app@" + string(d) + "/", "/fs/app@" + string(d) + "/?all=true&pax=true", "/layers/app@" + string(image) + "/?all=true&pax=true&deleted=true",
 		"/fs/app@" + string(d) + `/?search=%3Cscript%3E%22&sort=size`, "/fs/app@" + string(d) + `/%3Cscript%3Enope`, "/layers/app@" + string(image) + `/%3Cscript%3Enope`}
-	for len(queue) > 0 && len(seen) < 600 {
+	for len(queue) > 0 && len(seen) < 100 {
 		url := queue[0]
 		queue = queue[1:]
 		if seen[url] {
@@ -63,7 +63,7 @@ func TestFilesOfStrangers(t *testing.T) {
 			}
 		}
 	}
-	if len(seen) < 200 {
+	if len(seen) < 100 {
 		t.Errorf("only %d pages were looked at", len(seen))
 	}
 }

@@ -61,8 +61,8 @@ func readUntil(t *testing.T, r *bufio.Reader, s string) string {
 func TestStreamed(t *testing.T) {
 	s := newSite(t, nil)
 	entries := []string{"./", "./first/", "./first/a=1", "./early/deep/x=1"}
-	for i := range 40 {
-		entries = append(entries, fmt.Sprintf("./big/%02d=%s", i, noise(100_000)))
+	for i := range 20 {
+		entries = append(entries, fmt.Sprintf("./big/%02d=%s", i, noise(60_000)))
 	}
 	layer := tarGzip(t, append(entries, "./last=<script>")...)
 	_, layers := s.image("app", nil, []string{layer})
@@ -92,7 +92,7 @@ func TestStreamed(t *testing.T) {
 	if !strings.Contains(rest, "big/</a>") || !strings.Contains(rest, ">last</a>") || strings.Contains(rest, "big/03") || !strings.Contains(rest, "from now on it is there at once") {
 		t.Errorf("the rest of the page:\n%s", rest)
 	}
-	if rest := readUntil(t, flat, "</html>"); !strings.Contains(rest, ">big/39</a>") || !strings.Contains(rest, "rows. Read in") {
+	if rest := readUntil(t, flat, "</html>"); !strings.Contains(rest, ">big/19</a>") || !strings.Contains(rest, "rows. Read in") {
 		t.Errorf("the rest of the flat page:\n%s", rest)
 	}
 	if page, err := io.ReadAll(below.Body); err != nil || !strings.Contains(string(page), "There is no such directory") {
@@ -112,7 +112,7 @@ func TestStreamed(t *testing.T) {
 // TestStreamBroken has a layer that cannot be read to its end: the page says so, and the connection is cut.
 func TestStreamBroken(t *testing.T) {
 	s := newSite(t, nil)
-	layer := tarGzip(t, "a=1", "b="+noise(2<<20), "c=3")
+	layer := tarGzip(t, "a=1", "b="+noise(600<<10), "c=3")
 	_, layers := s.image("app", nil, []string{layer})
 	goOn := make(chan struct{})
 	o := slow(s, int64(len(layer)/2), goOn, errors.New("the disk is gone"))
@@ -132,9 +132,9 @@ func TestStreamBroken(t *testing.T) {
 // TestStreamOf says which pages are sent as they come.
 func TestStreamOf(t *testing.T) {
 	s := newSite(t, nil)
-	_, layers := s.image("app", nil, []string{tarGzip(t, "dir/a="+noise(1<<20))})
+	_, layers := s.image("app", nil, []string{tarGzip(t, "dir/a="+noise(600<<10))})
 	_, small := s.image("app", nil, []string{tarGzip(t, "dir/a=1")})
-	bad := "\x1f\x8b" + noise(1<<20)
+	bad := "\x1f\x8b" + noise(600<<10)
 	for _, c := range []struct {
 		url     string
 		accept  string
@@ -143,7 +143,7 @@ func TestStreamOf(t *testing.T) {
 		{string(layers[0]) + "/", "text/html", true}, {string(layers[0]), "text/html", true}, {string(layers[0]) + "/dir/?search=a", "text/html", true},
 		{string(layers[0]) + "/", "*/*", false}, {string(layers[0]) + "/", "application/json", false}, {string(layers[0]) + "/dir/a", "text/html", false},
 		{string(layers[0]) + "/?tar", "text/html", false}, {string(layers[0]) + "/?sort=size", "text/html", false}, {string(small[0]) + "/", "text/html", false},
-		{string(s.blob("app", noise(1<<20))) + "/", "text/html", false}, {string(s.blob("app", bad)) + "/", "text/html", false},
+		{string(s.blob("app", noise(600<<10))) + "/", "text/html", false}, {string(s.blob("app", bad)) + "/", "text/html", false},
 	} {
 		s.Handler = New(s.store, nil) // nothing is indexed
 		w := s.get("/fs/app@"+c.url, "Accept", c.accept)
