@@ -119,7 +119,7 @@ func (r *Registry) pause(err error, try int) (time.Duration, bool) {
 	switch u.Status {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		return max(u.RetryAfter, backoff), u.RetryAfter <= r.o.MaxWait
-	case 0, http.StatusOK, http.StatusPartialContent, http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
+	case 0, http.StatusOK, http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
 		return backoff, true
 	}
 	return 0, false

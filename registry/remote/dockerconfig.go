@@ -26,13 +26,13 @@ const (
 // DockerConfig returns the credentials in the file at path, as "docker login" leaves them: "auths", and the programs that "credHelpers" and "credsStore"
 // name, which are run as docker runs them. The file is read again when it has changed; one that is not there holds nothing.
 func DockerConfig(path string) Credentials {
-	d := &dockerConfig{path: path, helped: newMemory[string, Login](maxHelped)}
+	d := &dockerConfig{path: path, helped: newLRU[string, Login](maxHelped)}
 	return d.login
 }
 
 type dockerConfig struct {
 	path    string
-	helped  *memory[string, Login]
+	helped  *lru[string, Login]
 	flights flights[Login]
 
 	mu    sync.Mutex

@@ -69,7 +69,7 @@ func dialer(o *Options) func(context.Context, string, string) (net.Conn, error) 
 			return nil, err
 		case g.names(host, port):
 			return plain.DialContext(ctx, network, addr)
-		case !guardedPorts[port] || looksNumeric(host) && !isAddr(host):
+		case !guardedPorts[port] || !plainHost(host):
 			return nil, errRefused
 		}
 		return guarded.DialContext(ctx, network, addr)
@@ -94,6 +94,14 @@ func (g *Guard) names(host, port string) bool {
 	return false
 }
 
+// plainHost reports whether host is a name, or an address that is written as one and public.
+func plainHost(host string) bool {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return public(a)
+	}
+	return !looksNumeric(host)
+}
+
 // looksNumeric reports whether the last label of host is a number, decimal or hexadecimal: resolvers take "2130706433", "0x7f.1" and "127.1" for
 // addresses, and no name ends so (RFC 3696, 2).
 func looksNumeric(host string) bool {
@@ -103,9 +111,4 @@ func looksNumeric(host string) bool {
 		return strings.Trim(hex, "0123456789abcdef") == ""
 	}
 	return strings.Trim(last, "0123456789") == ""
-}
-
-func isAddr(host string) bool {
-	_, err := netip.ParseAddr(host)
-	return err == nil
 }

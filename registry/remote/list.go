@@ -20,8 +20,8 @@ import (
 // Bounds of lists.
 const (
 	pageLength   = 1000     // entries that we ask for: the most that registries have in common
-	maxListPage  = 8 << 20  // bytes of a page: some send all at once
-	maxListBytes = 32 << 20 // of all pages of one list
+	maxListPage  = 4 << 20  // bytes of a page: some send all at once
+	maxListBytes = 16 << 20 // of all pages of one list
 	maxListPages = 1000
 )
 
@@ -85,40 +85,90 @@ type listing[T ~string] struct {
 // soon as it can be, which may be too late for the list in which it is.
 func (l *listing[T]) after(ctx context.Context, after T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		if l.r.isUnsorted() {
+		switch l.r.listOrder() {
+		case sorted:
+			l.pages(ctx, after, after, yield)
+		case unsorted:
+			l.whole(ctx, after, yield)
+		default: // what is behind after, to a registry with an order of its own, may be what is before it
+			l.pages(ctx, "", after, yield)
+		}
+	}
+}
+
+// pages yields page by page, beginning behind from.
+func (l *listing[T]) pages(ctx context.Context, from, after T, yield func(T, error) bool) {
+	var last T
+	yielded := false
+	for page, err := range l.r.eachPage(ctx, l.call(string(from)), maxListPage) {
+		if err != nil {
+			yield("", err)
+			return
+		}
+		names, inOrder, err := l.names(page)
+		if err != nil {
+			yield("", err)
+			return
+		}
+		next := l.judge(names, last, from, after, page.next != "", inOrder)
+		if next == unsorted && !yielded {
 			l.whole(ctx, after, yield)
 			return
 		}
-		last, yielded := T(""), false
-		for page, err := range l.r.eachPage(ctx, l.call(string(after)), maxListPage) {
-			if err != nil {
-				yield("", err)
+		if next == sorted {
+			l.pages(ctx, after, after, yield)
+			return
+		}
+		for _, n := range names {
+			if n > after && !yield(n, nil) {
 				return
 			}
-			names, sorted, err := l.names(page)
-			if err != nil {
-				yield("", err)
-				return
-			}
-			only := last == "" && page.next == ""
-			if len(names) > 0 && !only && (!sorted || names[0] <= last) {
-				l.r.setUnsorted()
-				if !yielded {
-					l.whole(ctx, after, yield)
-					return
-				}
-			}
-			for _, n := range names {
-				if n > after && !yield(n, nil) {
-					return
-				}
-				yielded = yielded || n > after
-			}
-			if len(names) > 0 {
-				last = names[len(names)-1]
-			}
+			yielded = yielded || n > after
+		}
+		if len(names) > 0 {
+			last = names[len(names)-1]
 		}
 	}
+}
+
+// judge learns from a page whether the registry sorts its lists, last being the end of the page before. It returns unsorted if not, sorted if it
+// does and the pages up to after can be left out, and 0 to go on.
+func (l *listing[T]) judge(names []T, last, from, after T, more, inOrder bool) order {
+	switch {
+	case len(names) == 0 || last == "" && !more: // one page, which is sorted by now
+		return 0
+	case !inOrder || names[0] <= last:
+		l.r.setOrder(unsorted)
+		return unsorted
+	case last != "" || len(names) == 1:
+		return 0
+	}
+	l.r.setOrder(sorted)
+	if from < after && names[len(names)-1] <= after {
+		return sorted
+	}
+	return 0
+}
+
+// order is whether a registry's lists are in byte order; 0 where it is not known.
+type order int
+
+const (
+	sorted order = iota + 1
+	unsorted
+)
+
+func (r *Registry) listOrder() order {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.order
+}
+
+// setOrder notes what a list has shown. One that was not in order counts for good.
+func (r *Registry) setOrder(o order) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.order = max(r.order, o)
 }
 
 // whole reads all pages before it yields.
@@ -156,7 +206,7 @@ func (l *listing[T]) call(last string) call {
 }
 
 // names returns what a page lists, in byte order, and whether it was so. What nobody could ask for is left out.
-func (l *listing[T]) names(p listPage) (names []T, sorted bool, err error) {
+func (l *listing[T]) names(p listPage) (names []T, inOrder bool, err error) {
 	texts, err := l.read(p.raw)
 	if err != nil {
 		return nil, false, nonsense(p.res, "a list", err)
@@ -166,9 +216,9 @@ func (l *listing[T]) names(p listPage) (names []T, sorted bool, err error) {
 			names = append(names, n)
 		}
 	}
-	sorted = slices.IsSorted(names)
+	inOrder = slices.IsSorted(names)
 	slices.Sort(names)
-	return names, sorted, nil
+	return names, inOrder, nil
 }
 
 // listPage is one answer of a list.
@@ -242,16 +292,4 @@ func (r *Registry) pageLength() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return !r.noPageLength
-}
-
-func (r *Registry) isUnsorted() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.unsorted
-}
-
-func (r *Registry) setUnsorted() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.unsorted = true
 }

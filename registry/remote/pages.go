@@ -53,7 +53,7 @@ func (ps *pages) claim(key pageKey, n, end int64) (p *page, run []*page) {
 	}
 	n = min(n, maxAsked)
 	if before := ps.m[pageKey{key.blobKey, key.index - 1}]; before != nil {
-		n = max(n, min(2*before.run, maxRun))
+		n = max(n, min(2*before.run, maxRun, int64(ps.max)/2)) // what is not read yet must not go again before it is
 	}
 	for i := key.index; i < min(key.index+n, end) && ps.m[pageKey{key.blobKey, i}] == nil; i++ {
 		next := &page{key: pageKey{key.blobKey, i}, done: make(chan struct{})}

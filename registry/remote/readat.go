@@ -34,32 +34,40 @@ func (b *blob) readPages(p []byte, off int64) (n int, err error) {
 	for n < len(p) {
 		at := off + int64(n)
 		last := (off + int64(len(p)) - 1) / pageSize
-		pg, err := b.page(at/pageSize, last-at/pageSize+1)
-		if err != nil {
+		some, err := b.somePages(at/pageSize, last-at/pageSize+1)
+		for _, pg := range some {
+			if err == nil && n < len(p) {
+				if err = b.wait(pg); err == nil {
+					n += copy(p[n:], pg.data[(off+int64(n))%pageSize:])
+				}
+			}
+		}
+		if err != nil && !(abandoned(err) && b.ctx.Err() == nil) { // whose fetch it was may have left
 			return n, err
 		}
-		n += copy(p[n:], pg.data[at%pageSize:])
 	}
 	return n, nil
 }
 
-// page returns a page that has arrived. more is how many from it on are wanted.
-func (b *blob) page(index, more int64) (*page, error) {
-	for {
-		pg, run := b.r.pages.claim(pageKey{b.key, index}, more, (b.size+pageSize-1)/pageSize)
-		if run != nil {
-			if err := b.start(run); err != nil {
-				return nil, err
-			}
+// somePages returns the page at index, and the next ones if they have to be fetched with it, of which count are wanted. They may be on their way.
+func (b *blob) somePages(index, count int64) ([]*page, error) {
+	pg, run := b.r.pages.claim(pageKey{b.key, index}, count, (b.size+pageSize-1)/pageSize)
+	if run == nil {
+		return []*page{pg}, nil
+	}
+	return run, b.start(run)
+}
+
+// wait returns when the page is there, or why it does not come.
+func (b *blob) wait(pg *page) error {
+	select {
+	case <-pg.done:
+		if abandoned(pg.err) && b.ctx.Err() != nil {
+			return b.ended()
 		}
-		select {
-		case <-pg.done:
-		case <-b.ctx.Done():
-			return nil, b.ended()
-		}
-		if pg.err == nil || run != nil || !abandoned(pg.err) {
-			return pg, pg.err
-		}
+		return pg.err
+	case <-b.ctx.Done():
+		return b.ended()
 	}
 }
 
@@ -77,7 +85,7 @@ func (b *blob) start(run []*page) error {
 	defer b.life.Unlock()
 	if b.closed {
 		for _, pg := range run {
-			b.r.pages.failed(pg, context.Canceled)
+			b.r.pages.failed(pg, context.Canceled) // others may try
 		}
 		return fs.ErrClosed
 	}

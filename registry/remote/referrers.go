@@ -61,10 +61,10 @@ func (r *Registry) referrersAPI(ctx context.Context, repo oci.Name, d digest.Dig
 		if err != nil {
 			return nil, r.unsupportedReferrers(err)
 		}
-		if t := mediaType(page.res); t == "text/html" || t == "text/plain" { // a page for whoever has lost his way
+		index, err := oci.ParseManifest(oci.MediaTypeImageIndex, page.raw)
+		if err != nil && strings.HasPrefix(mediaType(page.res), "text/") { // a page for whoever has lost his way
 			return nil, errNoReferrers
 		}
-		index, err := oci.ParseManifest(oci.MediaTypeImageIndex, page.raw)
 		if err != nil {
 			return nil, nonsense(page.res, "an index of referrers", err)
 		}

@@ -73,14 +73,14 @@ type Registry struct {
 	wire   *wire
 	tokens *tokens
 
-	facts     *memory[blobKey, fact]
-	manifests *memory[blobKey, storage.Manifest]
+	facts     *lru[blobKey, fact]
+	manifests *lru[blobKey, storage.Manifest]
 	pages     *pages
 	limits    limits
 
 	mu           sync.Mutex
 	noReferrers  time.Time // until then the API of referrers is taken to be missing
-	unsorted     bool      // its lists are not in byte order, so they have to be read whole
+	order        order     // of its lists
 	noPageLength bool      // it refuses the length of page that we ask for
 }
 
@@ -97,8 +97,8 @@ func New(base string, o *Options) (*Registry, error) {
 	}
 	r.wire = newWire(&r.o)
 	r.tokens = newTokens(&r.o, r.base, r.wire)
-	r.facts = newMemory[blobKey, fact](maxFacts)
-	r.manifests = newMemory[blobKey, storage.Manifest](r.o.ManifestCache)
+	r.facts = newLRU[blobKey, fact](maxFacts)
+	r.manifests = newLRU[blobKey, storage.Manifest](r.o.ManifestCache)
 	r.pages = newPages(r.o.PageCache)
 	return r, nil
 }
@@ -145,7 +145,7 @@ func parseBase(base string, plain []string) (*url.URL, error) {
 	}
 	u, err := url.Parse(base)
 	if err != nil {
-		return nil, fmt.Errorf("the URL of a registry: %.128q: %w", base, errors.Unwrap(err)) // not all of it: there may be a password
+		return nil, fmt.Errorf("the URL of a registry: %w: want https://host[:port][/path]", errors.Unwrap(err)) // without the URL: there may be a password in it
 	}
 	u.Host, u.Path = strings.ToLower(u.Host), strings.TrimRight(u.Path, "/")
 	if hub := hubs[u.Host]; hub != "" {

@@ -32,7 +32,7 @@ type tokens struct {
 	trusted     []string
 	agent       string
 	limit       time.Duration
-	kept        *memory[tokenKey, string]
+	kept        *lru[tokenKey, string]
 	flights     flights[string]
 
 	mu     sync.Mutex
@@ -48,7 +48,7 @@ type tokenKey struct {
 
 func newTokens(o *Options, base *url.URL, w http.RoundTripper) *tokens {
 	return &tokens{base: base, wire: w, credentials: o.Credentials, trusted: o.TrustedRealms, agent: o.UserAgent, limit: o.SmallTimeout,
-		kept: newMemory[tokenKey, string](maxTokens), scopes: map[string]string{}}
+		kept: newLRU[tokenKey, string](maxTokens), scopes: map[string]string{}}
 }
 
 type scopeKey struct{}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// memory keeps values for a while, within a bound of the sum of their costs. The least recently used go first.
-type memory[K comparable, V any] struct {
+// lru keeps values for a while, within a bound of the sum of their costs. The least recently used go first.
+type lru[K comparable, V any] struct {
 	mu     sync.Mutex
 	max    int64
 	cost   int64
@@ -22,12 +22,12 @@ type entry[K comparable, V any] struct {
 	until time.Time
 }
 
-func newMemory[K comparable, V any](most int64) *memory[K, V] {
-	return &memory[K, V]{max: most, m: map[K]*list.Element{}}
+func newLRU[K comparable, V any](most int64) *lru[K, V] {
+	return &lru[K, V]{max: most, m: map[K]*list.Element{}}
 }
 
 // get returns the value of k, unless its time is over.
-func (m *memory[K, V]) get(k K) (v V, ok bool) {
+func (m *lru[K, V]) get(k K) (v V, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e := m.m[k]
@@ -44,7 +44,7 @@ func (m *memory[K, V]) get(k K) (v V, ok bool) {
 }
 
 // put keeps v until then, if there is room for it at all.
-func (m *memory[K, V]) put(k K, v V, cost int64, until time.Time) {
+func (m *lru[K, V]) put(k K, v V, cost int64, until time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if e := m.m[k]; e != nil {
@@ -61,7 +61,7 @@ func (m *memory[K, V]) put(k K, v V, cost int64, until time.Time) {
 }
 
 // dropIf forgets k if what is kept of it is what is says.
-func (m *memory[K, V]) dropIf(k K, is func(V) bool) {
+func (m *lru[K, V]) dropIf(k K, is func(V) bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if e := m.m[k]; e != nil && is(e.Value.(*entry[K, V]).value) {
@@ -69,7 +69,7 @@ func (m *memory[K, V]) dropIf(k K, is func(V) bool) {
 	}
 }
 
-func (m *memory[K, V]) remove(e *list.Element) {
+func (m *lru[K, V]) remove(e *list.Element) {
 	gone := m.recent.Remove(e).(*entry[K, V])
 	m.cost -= gone.cost
 	delete(m.m, gone.key)
