@@ -1,0 +1,233 @@
+package pullthrough
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"vitrine/storage"
+)
+
+// Times of asking upstream.
+const (
+	callTime = 2 * time.Minute // the longest question, which nobody may be waiting for
+	coolTime = 5 * time.Second // after trouble, those who can have something old are not kept waiting for so long
+	maxCool  = time.Minute     // or for as long as upstream wants, up to this
+)
+
+// question is something to ask upstream.
+type question[T any] struct {
+	kind string // of question: trouble with one says nothing of others
+	key  string // what is asked for. Those who ask for the same at once get one answer
+	ask  func(context.Context) (T, error)
+
+	old T // what is served if there is no better answer,
+	has bool
+}
+
+// answer asks upstream, and gives the old answer, with a note, where upstream is in trouble or takes its time: it goes on being asked then.
+func answer[T any](ctx context.Context, s *Store, q question[T]) (T, error) {
+	var none T
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	if a, ok := s.absent.get(q.kind + " " + q.key); ok && time.Now().Before(a.until) {
+		return none, a.err
+	}
+	if err := s.unasked(q.kind, q.has); err != nil {
+		return serve(ctx, s, q, err)
+	}
+	c := join(s, q)
+	var late <-chan time.Time
+	if q.has {
+		timer := time.NewTimer(s.o.Patience)
+		defer timer.Stop()
+		late = timer.C
+	}
+	select {
+	case <-c.done:
+	case <-late:
+		s.noteTrouble(q.kind, errSlow)
+		return serve(ctx, s, q, errSlow)
+	case <-ctx.Done():
+		return none, ctx.Err()
+	}
+	if isTrouble(c.err) {
+		return serve(ctx, s, q, c.err)
+	}
+	if c.err != nil {
+		return none, c.err
+	}
+	return c.value.(T), nil
+}
+
+// Reasons not to ask, or not to wait. They are upstream's troubles to whoever asks.
+var (
+	errSlow    = fmt.Errorf("%w: no answer so far", storage.ErrUpstreamTimeout)
+	errOffline = fmt.Errorf("%w: it is switched off here: only what is kept is served", storage.ErrUpstream)
+	errClosed  = fmt.Errorf("%w: the server is stopping", storage.ErrUpstream)
+)
+
+// unasked returns why upstream is not to be asked; hasOld that there is an answer without it.
+func (s *Store) unasked(kind string, hasOld bool) error {
+	if s.offline.Load() {
+		return errOffline
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t, ok := s.cool[kind]; ok && hasOld && time.Now().Before(t.until) {
+		return t.err
+	}
+	return nil
+}
+
+// serve gives the old answer where there is one, or why there is no other.
+func serve[T any](ctx context.Context, s *Store, q question[T], why error) (T, error) {
+	if !q.has {
+		var none T
+		return none, why
+	}
+	s.count.stale.Add(1)
+	storage.AddNote(ctx, storage.Note{Kind: storage.Stale, Text: s.self() + ": " + reason(why) + ": this is what was kept"})
+	s.log.InfoContext(ctx, "serving what was kept", "of", s.self(), q.kind, q.key, "because", why)
+	return q.old, nil
+}
+
+// reason is what anybody may be told of why.
+func reason(why error) string {
+	if u, ok := errors.AsType[*storage.UpstreamError](why); ok {
+		return u.Brief()
+	}
+	switch {
+	case errors.Is(why, errOffline):
+		return "the registry behind it is switched off here"
+	case errors.Is(why, storage.ErrTooMany):
+		return "the registry behind it wants to be asked less often"
+	}
+	return "the registry behind it did not answer"
+}
+
+// call is a question under way.
+type call struct {
+	done  chan struct{}
+	value any
+	err   error
+}
+
+// join asks q, or joins those who do.
+func join[T any](s *Store, q question[T]) *call {
+	key := q.kind + " " + q.key
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.calls[key]; c != nil {
+		return c
+	}
+	c := &call{done: make(chan struct{})}
+	s.calls[key] = c
+	run := func() {
+		ctx, cancel := context.WithTimeout(s.ctx, callTime)
+		defer cancel()
+		c.value, c.err = q.ask(ctx)
+		s.learn(q.kind, key, c)
+		s.mu.Lock()
+		delete(s.calls, key)
+		s.mu.Unlock()
+		close(c.done)
+	}
+	if !s.spawnLocked(run) {
+		delete(s.calls, key)
+		c.err = errClosed
+		close(c.done)
+	}
+	return c
+}
+
+// learn draws the conclusions of an answer.
+func (s *Store) learn(kind, key string, c *call) {
+	if isTrouble(c.err) {
+		c.err = upstreams(c.err)
+		s.noteTrouble(kind, c.err)
+		return
+	}
+	s.mu.Lock()
+	delete(s.cool, kind)
+	s.mu.Unlock()
+	if c.err != nil {
+		c.err = told(c.err)
+		s.noteAbsent(key, c.err)
+	}
+}
+
+// absence is that upstream does not have something, or does not give it to us.
+type absence struct {
+	err   error
+	until time.Time
+}
+
+func (s *Store) noteAbsent(key string, err error) {
+	if s.o.NegativeTTL > 0 {
+		s.absent.put(key, absence{err, time.Now().Add(s.o.NegativeTTL)}, 1)
+	}
+}
+
+// trouble is why a kind of question is not asked at the moment.
+type trouble struct {
+	err   error
+	until time.Time
+}
+
+func (s *Store) noteTrouble(kind string, err error) {
+	if s.ctx.Err() != nil {
+		return
+	}
+	wait := coolTime
+	if u, ok := errors.AsType[*storage.UpstreamError](err); ok {
+		wait = min(max(wait, u.RetryAfter), maxCool)
+	}
+	now := time.Now()
+	s.mu.Lock()
+	known := now.Before(s.cool[kind].until)
+	s.cool[kind] = trouble{err, now.Add(wait)}
+	s.mu.Unlock()
+	level := slog.LevelWarn
+	if known {
+		level = slog.LevelDebug
+	}
+	s.log.Log(s.ctx, level, "trouble with the registry behind a repository", "repository", s.self(), "asking for", kind, "again in", wait, "error", err)
+}
+
+// isAbsent reports whether upstream has answered that there is no such thing.
+func isAbsent(err error) bool {
+	if errors.Is(err, storage.ErrDamaged) {
+		return false
+	}
+	return errors.Is(err, storage.ErrBlobUnknown) || errors.Is(err, storage.ErrManifestUnknown) || errors.Is(err, storage.ErrRepoUnknown)
+}
+
+// isTrouble reports whether err says nothing of what upstream has.
+func isTrouble(err error) bool {
+	return err != nil && !isAbsent(err) && !errors.Is(err, storage.ErrDenied) && !errors.Is(err, storage.ErrNoIdentity)
+}
+
+// upstreams makes sure that trouble is known as upstream's: a bare error would be taken for ours.
+func upstreams(err error) error {
+	for _, known := range []error{storage.ErrUpstream, storage.ErrUpstreamTimeout, storage.ErrTooMany, storage.ErrUnsupported} {
+		if errors.Is(err, known) {
+			return err
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", storage.ErrUpstreamTimeout, err)
+	}
+	return fmt.Errorf("%w: %w", storage.ErrUpstream, err)
+}
+
+// told is what whoever asked is told of upstream's refusal. That it wants credentials from us must not make him show his.
+func told(err error) error {
+	if errors.Is(err, storage.ErrNoIdentity) {
+		return fmt.Errorf("%w: the registry behind this repository does not know us: %v", storage.ErrDenied, err)
+	}
+	return err
+}

@@ -1,0 +1,196 @@
+package pullthrough
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"vitrine/storage"
+)
+
+// near is how far ahead of what has arrived one waits for it, in bytes, rather than to ask upstream for it.
+const near = 4 << 20
+
+// arriving is a blob that is read while it is downloaded. Its methods but ReadAt are for one goroutine at a time.
+type arriving struct {
+	dl   *download
+	ctx  context.Context
+	repo repo // the name that it was opened under
+
+	pos    int64
+	side   storage.Blob // a stream of upstream's for what is far ahead; nil: none
+	sideAt int64
+	closed bool
+}
+
+// Size implements storage.Blob.
+func (a *arriving) Size() int64 { return a.dl.size }
+
+// Read implements io.Reader. It waits for the bytes, or takes them from upstream if they are far ahead.
+func (a *arriving) Read(p []byte) (int, error) {
+	if a.closed {
+		return 0, fs.ErrClosed
+	}
+	if len(p) == 0 || a.pos >= a.dl.size && a.dl.size > 0 {
+		return 0, eofIf(len(p) > 0)
+	}
+	for {
+		have, more, err := a.dl.have(a.pos)
+		switch {
+		case have > 0:
+			a.closeSide()
+			return a.advance(readFull(a.dl.file, p[:min(int64(len(p)), have)], a.pos))
+		case err != nil:
+			return 0, err
+		case !a.isNear(a.pos):
+			return a.advance(a.readSide(p))
+		}
+		a.dl.start()
+		if err := a.wait(more); err != nil {
+			return 0, err
+		}
+	}
+}
+
+func eofIf(end bool) error {
+	if end {
+		return io.EOF
+	}
+	return nil
+}
+
+// advance moves the position behind what was read.
+func (a *arriving) advance(n int, err error) (int, error) {
+	a.pos += int64(n)
+	return n, err
+}
+
+// readFull reads all of p, which is known to be there.
+func readFull(r io.ReaderAt, p []byte, off int64) (int, error) {
+	n, err := r.ReadAt(p, off)
+	if n == len(p) {
+		err = nil
+	} else if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// isNear reports whether what stands at off can be waited for.
+func (a *arriving) isNear(off int64) bool {
+	a.dl.mu.Lock()
+	defer a.dl.mu.Unlock()
+	return off <= a.dl.arrived+near
+}
+
+func (a *arriving) wait(more <-chan struct{}) error {
+	select {
+	case <-more:
+		return nil
+	case <-a.ctx.Done():
+		return a.ctx.Err()
+	}
+}
+
+// readSide reads at pos from a stream of its own.
+func (a *arriving) readSide(p []byte) (int, error) {
+	if a.side == nil || a.sideAt != a.pos {
+		a.closeSide()
+		b, err := a.dl.s.upstream.OpenBlob(a.ctx, a.repo.up, a.dl.d)
+		if err != nil {
+			return 0, a.explain(err)
+		}
+		a.side = b
+		if _, err := b.Seek(a.pos, io.SeekStart); err != nil {
+			return 0, a.explain(err)
+		}
+	}
+	n, err := a.side.Read(p[:min(int64(len(p)), a.dl.size-a.pos)])
+	a.sideAt = a.pos + int64(n)
+	if err == io.EOF { // what is there ends at the size, which is not here
+		err = eofIf(n == 0)
+		if err != nil {
+			err = io.ErrUnexpectedEOF
+		}
+	}
+	return n, a.explain(err)
+}
+
+// explain says of an error of upstream whose it is.
+func (a *arriving) explain(err error) error {
+	switch {
+	case err == nil || a.ctx.Err() != nil:
+		return err
+	case isTrouble(err):
+		return upstreams(err)
+	}
+	return told(err)
+}
+
+func (a *arriving) closeSide() {
+	if a.side != nil {
+		a.side.Close()
+		a.side = nil
+	}
+}
+
+// ReadAt implements io.ReaderAt. While nobody reads the blob from its beginning it is upstream's own.
+func (a *arriving) ReadAt(p []byte, off int64) (n int, err error) {
+	if off < 0 {
+		return 0, fmt.Errorf("reading at %d: %w", off, fs.ErrInvalid)
+	}
+	for n < len(p) && off+int64(n) < a.dl.size {
+		m, err := a.readSome(p[n:], off+int64(n))
+		if n += m; err != nil {
+			return n, err
+		}
+	}
+	return n, eofIf(n < len(p))
+}
+
+// readSome reads what there is at off, waits for it, or asks upstream for all of p.
+func (a *arriving) readSome(p []byte, off int64) (int, error) {
+	p = p[:min(int64(len(p)), a.dl.size-off)]
+	have, more, err := a.dl.have(off)
+	switch {
+	case have > 0:
+		return readFull(a.dl.file, p[:min(int64(len(p)), have)], off)
+	case err != nil:
+		return 0, err
+	case a.dl.isStarted() && a.isNear(off):
+		return 0, a.wait(more)
+	}
+	n, err := readFull(a.dl.up, p, off)
+	return n, a.explain(err)
+}
+
+// Seek implements io.Seeker.
+func (a *arriving) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekStart:
+	case io.SeekCurrent:
+		offset += a.pos
+	case io.SeekEnd:
+		offset += a.dl.size
+	default:
+		return 0, fmt.Errorf("seek: whence %d: %w", whence, fs.ErrInvalid)
+	}
+	if offset < 0 {
+		return 0, errors.New("seek: a negative position")
+	}
+	a.pos = offset
+	return offset, nil
+}
+
+// Close implements io.Closer. The download goes on.
+func (a *arriving) Close() error {
+	if a.closed {
+		return fs.ErrClosed
+	}
+	a.closed = true
+	a.closeSide()
+	a.dl.s.leave(a.dl)
+	return nil
+}
