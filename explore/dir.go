@@ -42,7 +42,7 @@ func (l *look) showDir(w http.ResponseWriter, n *overlay.Node) error {
 	if err != nil {
 		return err
 	}
-	page, err := s.list(l.r.Context(), l.tree)
+	page, err := l.list(s)
 	if err != nil {
 		return l.report(err)
 	}
@@ -54,6 +54,18 @@ func (l *look) showDir(w http.ResponseWriter, n *overlay.Node) error {
 		w.Header().Set("Link", "<"+v.Next+`>; rel="next"`)
 	}
 	return l.h.show(w, l.r, l.dirPage(n, s, v, l.lists(s)))
+}
+
+// list returns the page that s asks for. One that wants a walk over all files takes its turn.
+func (l *look) list(s listing) (*listed, error) {
+	if s.flat() {
+		done, err := l.h.turn(l.r.Context())
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+	}
+	return s.list(l.r.Context(), l.tree)
 }
 
 // flatSort is the order of a list of all files.

@@ -114,6 +114,11 @@ func (x *exporter) send(w io.Writer, kind string) error {
 
 // survey looks at all entries before anything is sent: it finds the files that hard links mean, and what is too much.
 func (x *exporter) survey() error {
+	done, err := x.h.turn(x.ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	extra := int64(0)
 	for n, err := range x.walk(x.root) {
 		if err == nil {

@@ -19,17 +19,20 @@ import (
 // fileView is the JSON of a file.
 type fileView struct {
 	target
-	Entry    *entryRow     `json:"entry"`
-	Digest   digest.Digest `json:"digest,omitempty"` // of the content
-	Links    []linkedTo    `json:"links,omitempty"`  // symbolic and hard links on the way to the content
-	Facts    []fact        `json:"-"`
-	Records  []record      `json:"-"`
-	Versions []*entryRow   `json:"versions,omitempty"` // others of the same path
-	Problem  string        `json:"problem,omitempty"`  // why there is no content
-	Picture  string        `json:"-"`
-	Raw      string        `json:"raw,omitempty"` // URL of the bytes
-	Save     string        `json:"-"`
-	Layer    *layerView    `json:"layer,omitempty"`
+	Entry        *entryRow     `json:"entry"`
+	Digest       digest.Digest `json:"digest,omitempty"` // of the content
+	Links        []linkedTo    `json:"links,omitempty"`  // symbolic and hard links on the way to the content
+	Facts        []fact        `json:"-"`
+	Records      []record      `json:"-"`
+	Versions     []*entryRow   `json:"versions,omitempty"` // others of the same path
+	Problem      string        `json:"problem,omitempty"`  // why there is no content
+	Picture      string        `json:"-"`
+	Package      string        `json:"package,omitempty"` // that says that the file is its own, where ?package wants to know
+	Asked        bool          `json:"-"`                 // whether it does
+	WhichPackage string        `json:"-"`                 // URL of the page with it
+	Raw          string        `json:"raw,omitempty"`     // URL of the bytes
+	Save         string        `json:"-"`
+	Layer        *layerView    `json:"layer,omitempty"`
 	*contentView
 }
 
@@ -151,10 +154,26 @@ func (l *look) fileView(f *held, view *contentView) (*fileView, error) {
 	if idOf(f.of) != idOf(f.node) {
 		v.Links = append(v.Links, l.hardLink(f))
 	}
+	if err := l.addPackage(v, f.node); err != nil {
+		return nil, err
+	}
 	if l.onlyFile() != nil && l.inner == "" {
 		v.Layer, err = l.describe()
 	}
 	return v, err
+}
+
+// addPackage says whose the file is, if that is asked, and how to ask: finding out may take some reading.
+func (l *look) addPackage(v *fileView, n *overlay.Node) error {
+	if l.r.query.Has("package") {
+		owner, err := l.packageOf(n.Path)
+		v.Package, v.Asked = shown(owner), true
+		return err
+	}
+	if l.layer == nil && l.hasPackages() {
+		v.WhichPackage = l.href(n.Path, false, "package", "1")
+	}
+	return nil
 }
 
 func (l *look) hardLink(f *held) linkedTo {

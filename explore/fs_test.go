@@ -266,3 +266,25 @@ func sortedLines(s string, namesOnly bool) string {
 	slices.Sort(all)
 	return strings.Join(all, "\n")
 }
+
+// TestPackageOf asks whose a file is.
+func TestPackageOf(t *testing.T) {
+	s := newSite(t, nil)
+	deb, _ := s.image("deb", nil, []string{tarGzip(t, "usr/bin/ls=x", "bin -> usr/bin", "etc/own=y", "etc/conf=z", "var/lib/dpkg/info/coreutils.list=/.\n/bin\n/bin/ls\n", "var/lib/dpkg/info/base.list=/etc/conf\n", "var/lib/dpkg/info/gone.list=/etc/own\n"),
+		tarGzip(t, "var/lib/dpkg/info/.wh.gone.list")})
+	apk, _ := s.image("apk", nil, []string{tarGzip(t, "etc/motd=x", "lib/apk/db/installed=P:<b>base\nV:1.2\nF:etc\nR:motd\n\n")})
+	none, _ := s.image("none", nil, []string{tarGzip(t, "etc/motd=x")})
+	for url, want := range map[string]string{
+		"/layers/deb@" + string(deb) + "/usr/bin/ls?package": "the package <strong>coreutils</strong>", "/layers/deb@" + string(deb) + "/bin/ls?package": "the package <strong>coreutils</strong>",
+		"/layers/deb@" + string(deb) + "/etc/conf?package": "<strong>base</strong>", "/layers/deb@" + string(deb) + "/etc/own?package": "No package says",
+		"/layers/apk@" + string(apk) + "/etc/motd?package": "<strong>&lt;b&gt;base 1.2</strong>", "/layers/apk@" + string(apk) + "/etc/motd": `/etc/motd?package=1">which package?</a>`,
+		"/layers/none@" + string(none) + "/etc/motd?package": "No package says",
+	} {
+		if w := s.get(url); w.Code != 200 || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("GET %s: %d, want %s\n%s", url, w.Code, want, mainPart(w.Body.String()))
+		}
+	}
+	if w := s.get("/layers/none@" + string(none) + "/etc/motd"); strings.Contains(w.Body.String(), "which package") {
+		t.Errorf("an image without packages:\n%s", mainPart(w.Body.String()))
+	}
+}
