@@ -62,7 +62,7 @@ func TestFilePages(t *testing.T) {
 		{l0 + "/", 200, `d?????????`}, {l0 + "/", 200, `<dt>Format</dt><dd>tar&#43;gzip</dd>`}, {l0 + "/", 200, "-as the image"},
 		{l0 + "/?image=" + image, 200, "as the image&#39;s configuration says"}, {l0 + "/?image=" + image, 200, "layer 0 of <a"},
 		{l0 + "/?image=sha256:" + strings.Repeat("0", 64), 404, ""}, {l0 + "/?image=x", 400, ""},
-		{l0 + "/", 200, "&lt;U+202E&gt;txt.exe"}, {l0 + "/", 200, "-\u202e"}, {l0 + "/", 200, `new\x0aline`},
+		{l0 + "/", 200, "&lt;U&#43;202E&gt;txt.exe"}, {l0 + "/", 200, "-\u202e"}, {l0 + "/", 200, `new\x0aline`},
 		{l0 + "/", 200, `a later entry of the same name replaces it`},
 		{l0 + "/etc/", 200, `hrw-r--r--`}, {l0 + "/etc/", 200, ` link to <a href="` + l0 + `/etc/motd">./etc/motd</a>`},
 		{l0 + "/etc/", 200, `<a href="` + l0 + `/">..</a>`}, {l0 + "/etc", 200, `<h1>etc</h1>`},
