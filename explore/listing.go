@@ -16,7 +16,7 @@ import (
 
 // Bounds of a list of files.
 const (
-	listRows     = 1000   // of a page, unless ?n= says otherwise
+	listRows     = 500    // of a page, unless ?n= says otherwise: html/template takes some 20 µs for a row
 	maxListRows  = 10_000 // that it may ask for
 	maxListPaths = 64     // of ?path=: more than a PATH has
 	maxSearch    = 256    // bytes of ?search=
