@@ -104,7 +104,7 @@ func (h *handler) diff(w http.ResponseWriter, r *request) error {
 	p := &page{name: "diff", Title: "What differs", View: v, Command: h.diffCommand(r, a, b, v.Path)}
 	if v.Path != "" {
 		p.Title, p.text = "What differs in "+v.Path, v.patch
-		v.File, err = compareFiles(v.Path, a, b)
+		v.File, err = h.compareFiles(r, v.Path, a, b)
 	} else {
 		err = h.fillDiff(r, v, a, b)
 	}
@@ -172,8 +172,23 @@ type fileDiff struct {
 	Same  bool       `json:"same,omitempty"`
 	Why   string     `json:"why,omitempty"` // there are no hunks: because it is binary, or too large
 	Hunks []hunk     `json:"hunks,omitempty"`
+	Left  int        `json:"linesLeft,omitempty"` // that are not shown
 
 	FromHref, ToHref string `json:"-"`
+}
+
+// compareFiles is that of two files, in turn: it takes some megabytes and, for texts that nobody has written, a second.
+func (h *handler) compareFiles(r *request, p string, a, b *side) (*fileDiff, error) {
+	done, err := h.turn(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	f, err := compareFiles(p, a, b)
+	if err == nil && r.form() != asText {
+		f.Hunks, f.Left = cutHunks(f.Hunks, maxDiffLines)
+	}
+	return f, err
 }
 
 // compareFiles compares the content of a path on both sides. One of them may lack it.

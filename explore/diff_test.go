@@ -80,3 +80,22 @@ func TestDiffOfStrangers(t *testing.T) {
 		}
 	}
 }
+
+// TestDiffLong: a page has a bounded part of two long texts that differ in all, their patch has all.
+func TestDiffLong(t *testing.T) {
+	s := newSite(t, nil)
+	for i, line := range []string{"a\n", "b\n"} {
+		s.image("long", nil, []string{tarGzip(t, "x="+strings.Repeat(line, maxDiffLines))}, fmt.Sprint(i))
+	}
+	const url = "/diff?from=long:0&to=long:1&path=x"
+	w := s.get(url)
+	if got := strings.Count(w.Body.String(), "<del>-") + strings.Count(w.Body.String(), "<ins>+"); w.Code != 200 || got != maxDiffLines {
+		t.Errorf("%d, %d lines, want %d", w.Code, got, maxDiffLines)
+	}
+	if !strings.Contains(w.Body.String(), "10 000 more lines") && !strings.Contains(w.Body.String(), "10,000 more lines") {
+		t.Error("the page does not say that lines were left out")
+	}
+	if got := strings.Count(s.get(url, "Accept", "*/*").Body.String(), "\n"); got != 2*maxDiffLines+3 {
+		t.Errorf("the patch has %d lines", got)
+	}
+}

@@ -10,6 +10,7 @@ import (
 const (
 	maxDiffText  = 1 << 20 // bytes of each
 	maxDiffEdits = 1000    // lines that differ: what is looked for takes memory by the square, 4 MB at most
+	maxDiffLines = 10_000  // lines that are shown: two texts of single letters would be a page of 14 MB
 	diffContext  = 3       // lines around a change, as diff -u has them
 )
 
@@ -135,6 +136,18 @@ func trace(furthest [][]int32, x, y int) []edit {
 type placed struct {
 	diffLine
 	x, y int
+}
+
+// cutHunks leaves out what is more than so many lines, and returns how many those are.
+func cutHunks(all []hunk, most int) (kept []hunk, left int) {
+	for _, h := range all {
+		n := min(len(h.Lines), most)
+		left, most = left+len(h.Lines)-n, most-n
+		if h.Lines = h.Lines[:n]; n > 0 {
+			kept = append(kept, h)
+		}
+	}
+	return kept, left
 }
 
 // spread writes out the lines of edits.

@@ -100,7 +100,7 @@ func (x *exporter) etag(kind string) string {
 func (x *exporter) send(w io.Writer, kind string) error {
 	if kind == "zip" {
 		z := zip.NewWriter(w)
-		z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestSpeed) })
+		z.RegisterCompressor(zip.Deflate, oneDeflater())
 		x.write = func(e *tarfs.Entry, name, _ string, f *held) error { return writeZip(z, e, name, f) }
 		return errors.Join(x.all(), z.Close())
 	}
@@ -110,6 +110,19 @@ func (x *exporter) send(w io.Writer, kind string) error {
 		return err // without the end of an archive, so that nobody takes it for whole
 	}
 	return t.Close()
+}
+
+// oneDeflater compresses files that are written one after the other: a new compressor for each would be more than a megabyte of garbage for a file of a byte.
+func oneDeflater() zip.Compressor {
+	var z *flate.Writer
+	return func(w io.Writer) (_ io.WriteCloser, err error) {
+		if z != nil {
+			z.Reset(w)
+			return z, nil
+		}
+		z, err = flate.NewWriter(w, flate.BestSpeed)
+		return z, err
+	}
 }
 
 // survey looks at all entries before anything is sent: it finds the files that hard links mean, and what is too much.

@@ -104,8 +104,8 @@ func TestForeign(t *testing.T) {
 			t.Errorf("GET %s: %d, want %d with %s\n%s", c.url, w.Code, c.status, c.want, mainPart(got))
 		}
 	}
-	if n := e.asked.Load(); n != 1 {
-		t.Errorf("fetched %d times", n)
+	if n := e.asked.Load(); n != 2 {
+		t.Errorf("fetched %d times, want once by each URL", n)
 	}
 	for url, want := range map[string]string{files: "yes", "/fs/app@" + string(e.layer) + "/etc/": "foreign", "/layers/app@" + string(e.image) + "/etc/foreign": "yes"} {
 		if w := e.get(url); w.Code != 200 || !strings.Contains(w.Body.String(), want) {
@@ -154,6 +154,13 @@ func TestForeignOwners(t *testing.T) {
 		if w := e.get("/blob/" + name + "@" + string(e.layer)); w.Code != want {
 			t.Errorf("in %s: %d, want %d", name, w.Code, want)
 		}
+	}
+	other := e.imageOf("other", 1<<10)
+	if w := e.get(e.page("missing", e.layer, "repo", "other", "manifest", string(other))); w.Code != 502 {
+		t.Errorf("by a digest and a URL where nothing is: %d", w.Code)
+	}
+	if w := e.get("/blob/other@" + string(e.layer)); w.Code != 404 {
+		t.Errorf("named by a manifest whose URLs have nothing: %d", w.Code)
 	}
 	if err := e.store.DeleteManifest(t.Context(), "app", e.image); err != nil {
 		t.Fatal(err)

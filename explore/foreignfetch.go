@@ -32,14 +32,14 @@ func (f *foreign) fetch(ctx context.Context, from foreignSource, d oci.Descripto
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if f.keep.add(d.Digest, nil, from) {
+	if f.keep.add(d.Digest, nil, from, url) {
 		return nil
 	}
 	file, err := f.download(ctx, d, url)
 	if err != nil {
 		return err
 	}
-	f.keep.add(d.Digest, &keptFile{File: file, size: d.Size}, from)
+	f.keep.add(d.Digest, &keptFile{File: file, size: d.Size}, from, url)
 	return nil
 }
 
@@ -101,22 +101,26 @@ type keptFile struct {
 	digest  digest.Digest
 	size    int64
 	from    []foreignSource
+	urls    []string // where it was found
 	readers int
 	dropped bool
 }
 
-// maxSources bounds the manifests that are remembered of one blob.
+// maxSources bounds the manifests, and the URLs, that are remembered of one blob.
 const maxSources = 100
 
-// add remembers a file, or that what is kept already is named by one more manifest: then it reports true, and f is not needed.
-func (k *keptBlobs) add(d digest.Digest, f *keptFile, from foreignSource) bool {
+// add remembers a file that was found at url, or that what is kept already is named by one more manifest: then it reports true, and f is not needed.
+// Without a file that is so only where the same was found at url before: a digest that somebody knows and any URL would else show him what
+// others have fetched from where he cannot.
+func (k *keptBlobs) add(d digest.Digest, f *keptFile, from foreignSource, url string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if i := k.find(d); i >= 0 {
 		old := k.files[i]
-		if !slices.Contains(old.from, from) {
-			old.from = append(old.from[max(0, len(old.from)-maxSources+1):], from)
+		if f == nil && !slices.Contains(old.urls, url) {
+			return false
 		}
+		old.from, old.urls = remember(old.from, from), remember(old.urls, url)
 		if f != nil {
 			_ = f.Close() // nothing was written that anybody wants
 		}
@@ -125,12 +129,20 @@ func (k *keptBlobs) add(d digest.Digest, f *keptFile, from foreignSource) bool {
 	if f == nil {
 		return false
 	}
-	f.digest, f.from = d, []foreignSource{from}
+	f.digest, f.from, f.urls = d, []foreignSource{from}, []string{url}
 	k.files, k.size = append(k.files, f), k.size+f.size
 	for len(k.files) > 1 && k.size > k.bound {
 		k.drop(0)
 	}
 	return false
+}
+
+// remember adds what is new to a list, and forgets the oldest of it where there are too many.
+func remember[T comparable](all []T, one T) []T {
+	if slices.Contains(all, one) {
+		return all
+	}
+	return append(all[max(0, len(all)-maxSources+1):], one)
 }
 
 // find returns the place of a blob, -1 if it is not kept. The caller has the lock.

@@ -21,6 +21,7 @@ const (
 	maxListPaths = 64     // of ?path=: more than a PATH has
 	maxSearch    = 256    // bytes of ?search=
 	maxVersions  = 50     // dead entries of one name that stand beside it
+	maxDead      = 2      // times as many rows as names: in an image of a hundred layers all names may have many dead entries
 )
 
 // listing is what a page about files lists.
@@ -124,7 +125,7 @@ func (s *listing) directory(t tree) (*listed, error) {
 			continue
 		}
 		if n.Path != last {
-			if names++; names > s.n {
+			if names++; names > s.n || len(page.nodes) >= maxDead*s.n {
 				page.next = path.Base(last)
 				break
 			}

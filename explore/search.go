@@ -70,11 +70,11 @@ func (h *handler) search(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	defer done()
 	ctx, cancel := context.WithTimeout(r.Context(), searchTime)
 	defer cancel()
 	s := &searcher{h: h, v: v, match: newMatcher(v.Query), seen: map[digest.Digest]bool{}}
 	err = s.run(ctx, r)
+	done()                                            // before it is sent: whoever asked may be slow to take it
 	if ctx.Err() != nil && r.Context().Err() == nil { // what was found by now is shown
 		v.Stopped, err = true, nil
 	}

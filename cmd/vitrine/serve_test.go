@@ -48,6 +48,39 @@ func TestServe(t *testing.T) {
 	}
 }
 
+// TestOtherSites: a page of another site does not push by way of a browser that has signed in here; what is no browser says nothing of sites.
+func TestOtherSites(t *testing.T) {
+	r := start(t, nil, "--ephemeral")
+	c := client(t)
+	for _, tt := range []struct {
+		method, path, key, value string
+		want                     int
+	}{
+		{"POST", "/v2/a/blobs/uploads/", "Sec-Fetch-Site", "cross-site", 403},
+		{"POST", "/v2/a/blobs/uploads/", "Sec-Fetch-Site", "same-site", 403},
+		{"POST", "/v2/a/blobs/uploads/", "Origin", "https://evil.example", 403},
+		{"POST", "/v2/a/blobs/uploads/", "Sec-Fetch-Site", "same-origin", 202},
+		{"POST", "/v2/a/blobs/uploads/", "User-Agent", "docker", 202},
+		{"GET", "/", "Sec-Fetch-Site", "cross-site", 200},
+		{"GET", "/v2/", "Sec-Fetch-Site", "cross-site", 200},
+	} {
+		req, err := http.NewRequest(tt.method, r.url+tt.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set(tt.key, tt.value)
+		res, err := c.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != tt.want {
+			t.Errorf("%s %s, %s: %s = %d, want %d", tt.method, tt.path, tt.key, tt.value, res.StatusCode, tt.want)
+		}
+	}
+	r.end(t)
+}
+
 func TestStartErrors(t *testing.T) {
 	root := t.TempDir()
 	r := start(t, nil, "--root", root)

@@ -13,6 +13,7 @@ import (
 
 	"vitrine/explore"
 	"vitrine/registry"
+	"vitrine/registry/api"
 	"vitrine/registry/auth"
 	"vitrine/storage"
 	"vitrine/storage/disk"
@@ -197,8 +198,16 @@ func (s *server) handler() http.Handler {
 	return s.watched(s.withHealth(identified))
 }
 
+// sameSite tells a browser's request that another site has made it send. A browser that has signed in to the explorer adds the name and the password to
+// those too, and a form elsewhere could so mount a private layer where its author may pull it.
+var sameSite = http.NewCrossOriginProtection()
+
 // dispatch is no http.ServeMux: that redirects paths that aren't clean, and those of /v2 are the registry's to judge.
 func (s *server) dispatch(w http.ResponseWriter, r *http.Request) {
+	if err := sameSite.Check(r); err != nil {
+		api.WriteError(w, fmt.Errorf("%w: %w", storage.ErrDenied, err))
+		return
+	}
 	switch {
 	case r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/"):
 		s.live.Load().registry.ServeHTTP(w, r)
