@@ -276,16 +276,15 @@ func (l *look) version(p, v string) (*overlay.Node, error) {
 	if err != nil {
 		return nil, badRequest("?version= is where an entry stands in the archive, not %.20q", v)
 	}
-	all, err := l.versions(p)
-	for _, n := range all {
-		if n.Entry.Header == at && !n.Entry.Synthetic {
-			return n, nil
-		}
+	t, ok := l.tree.(*layerTree)
+	if !ok {
+		return nil, badRequest("versions are those of a layer")
 	}
-	if err == nil {
+	n, err := t.at(p, at)
+	if err == nil && n == nil {
 		err = notFound("%s is not at %d in the archive.", shown(p), at)
 	}
-	return nil, l.report(err)
+	return n, l.report(err)
 }
 
 // held is a file that is open to be shown.

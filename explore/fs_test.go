@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"html"
 	"os"
 	"os/exec"
@@ -127,6 +128,66 @@ func TestOverwritten(t *testing.T) {
 	}
 	if want := []string{"22", "overwritten1"}; !slices.Equal(got, want) {
 		t.Errorf("versions of old: %q, want %q", got, want)
+	}
+}
+
+// TestManyVersions has a layer with a name a thousand times: the page has some of them, and any can be had.
+func TestManyVersions(t *testing.T) {
+	s := newSite(t, nil)
+	var names []string
+	for i := range 1000 {
+		names = append(names, fmt.Sprintf("same=%d", i))
+	}
+	at := "/fs/app@" + string(s.blob("app", tarGzip(t, append(names, "z=last")...)))
+	var v, flat dirView
+	for url, to := range map[string]*dirView{at + "/?format=json": &v, at + "/?all=true&n=3&format=json": &flat} {
+		if err := json.Unmarshal(s.get(url).Body.Bytes(), to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(v.Entries) != maxVersions+1 || v.Entries[maxVersions].Name != "z" {
+		t.Errorf("%d entries, want %d of one name and one other", len(v.Entries), maxVersions)
+	}
+	if got := s.get(flat.Entries[2].Href + "&raw").Body.String(); got != "2" || flat.Total != 1001 {
+		t.Errorf("the third of %d: %s", flat.Total, got)
+	}
+	if got := s.get(at + "/same?raw").Body.String(); got != "999" {
+		t.Errorf("the one that counts: %s", got)
+	}
+}
+
+// TestPagesOfLists follows the links from page to page, in each order, and has seen each file once then.
+func TestPagesOfLists(t *testing.T) {
+	s := newSite(t, nil)
+	var entries []string
+	for i := range 97 {
+		entries = append(entries, fmt.Sprintf("d%d/f%02d=%s", i%3, (i*31)%97, strings.Repeat("x", i%5)), fmt.Sprintf("many/%02d=", i))
+	}
+	image, layers := s.image("app", nil, []string{tarGzip(t, entries...), tarGzip(t, "many/05=new", "many/.wh.06")})
+	for _, root := range []string{"/fs/app@" + string(layers[0]), "/layers/app@" + string(image)} {
+		for _, q := range []string{"/many/?n=10", "/many/?n=10&sort=size", "/many/?n=10&sort=time", "/?n=17&all=true", "/?n=17&all=true&sort=name", "/?n=17&all=true&sort=size", "/?n=5&search=1", "/?n=7&path=many:d1", "/?n=17&all=true&sort=tar"} {
+			var all dirView
+			if err := json.Unmarshal(s.get(root+strings.Replace(q, "n=", "n=500&x=", 1)+"&format=json").Body.Bytes(), &all); err != nil {
+				t.Fatal(err)
+			}
+			var got, want []string
+			for _, e := range all.Entries {
+				want = append(want, e.Path+e.State)
+			}
+			for url := root + q; url != ""; {
+				var v dirView
+				if err := json.Unmarshal(s.get(url, "Accept", "application/json").Body.Bytes(), &v); err != nil {
+					t.Fatal(err)
+				}
+				for _, e := range v.Entries {
+					got = append(got, e.Path+e.State)
+				}
+				url = v.Next
+			}
+			if !slices.Equal(got, want) || len(got) < 20 {
+				t.Errorf("%s%s: page after page %d entries %v, want %d %v", root, q, len(got), got, len(want), want)
+			}
+		}
 	}
 }
 

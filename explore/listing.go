@@ -108,16 +108,19 @@ type listed struct {
 // list returns the page of t that s asks for.
 func (s *listing) list(ctx context.Context, t tree) (*listed, error) {
 	if !s.flat() && s.sort == "name" && !strings.HasPrefix(s.after, rankMark) {
-		return s.directory(t)
+		return s.directory(ctx, t)
 	}
 	return s.ranked(ctx, t)
 }
 
 // directory goes on from a name: it reads only what it returns.
-func (s *listing) directory(t tree) (*listed, error) {
+func (s *listing) directory(ctx context.Context, t tree) (*listed, error) {
 	page := &listed{}
-	last, names, versions := "", 0, 0
+	last, names, versions, seen := "", 0, 0, 0
 	for n, err := range t.dir(s.root, s.after) {
+		if seen++; err == nil && seen%4096 == 0 {
+			err = ctx.Err()
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -17,7 +17,7 @@ import (
 type tree interface {
 	// resolve returns what path leads to: symbolic links are followed inside the root. The error wraps fs.ErrNotExist.
 	resolve(path string) (*overlay.Node, error)
-	// versions returns all that there is at path, what counts first. Nothing is followed; there may be nothing.
+	// versions returns what there is at path, what counts first, and not all where that is a great many. Nothing is followed; there may be nothing.
 	versions(path string) ([]*overlay.Node, error)
 	// dir yields what a directory has above a name, in order, dead or alive, what counts first. It does not follow links.
 	dir(path, after string) iter.Seq2[*overlay.Node, error]
@@ -69,14 +69,32 @@ func (t *layerTree) resolve(path string) (*overlay.Node, error) {
 	return layerNode(info.Sys().(*tarfs.Entry)), nil
 }
 
+// maxOlder bounds the entries of one path that are looked at together: a layer may have millions.
+const maxOlder = 100
+
 func (t *layerTree) versions(path string) (all []*overlay.Node, err error) {
 	for e, err := range t.files.Table().Versions(path) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, layerNode(e))
+		if all = append(all, layerNode(e)); len(all) > maxOlder {
+			break
+		}
 	}
 	return all, nil
+}
+
+// at returns the entry of a path whose header stands at an offset, nil if there is none.
+func (t *layerTree) at(path string, header int64) (*overlay.Node, error) {
+	for e, err := range t.files.Table().Versions(path) {
+		if err != nil {
+			return nil, err
+		}
+		if e.Header == header && !e.Synthetic {
+			return layerNode(e), nil
+		}
+	}
+	return nil, nil
 }
 
 func (t *layerTree) dir(path, after string) iter.Seq2[*overlay.Node, error] {
