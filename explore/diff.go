@@ -103,7 +103,7 @@ func (h *handler) diff(w http.ResponseWriter, r *request) error {
 	v := &diffView{From: a.sideView, To: b.sideView, Asked: true, Path: r.query.Get("path"), Op: r.query.Get("op"), Dir: r.query.Get("dir")}
 	p := &page{name: "diff", Title: "What differs", View: v, Command: h.diffCommand(r, a, b, v.Path)}
 	if v.Path != "" {
-		p.Title, p.text = "What differs in "+v.Path, v.patch
+		p.Title, p.text = "What differs in "+shown(v.Path), v.patch
 		v.File, err = h.compareFiles(r, v.Path, a, b)
 	} else {
 		err = h.fillDiff(r, v, a, b)

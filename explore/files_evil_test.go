@@ -35,7 +35,8 @@ func TestFilesOfStrangers(t *testing.T) {
 		"layers": []any{map[string]any{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": d, "size": len(layer)}, map[string]any{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": d, "size": len(layer)}}})
 	seen := map[string]bool{}
 	queue := []string{"/fs/app@" + string(d) + "/", "/fs/app@" + string(d) + "/?all=true&pax=true", "/layers/app@" + string(image) + "/?all=true&pax=true&deleted=true",
-		"/fs/app@" + string(d) + `/?search=%3Cscript%3E%22&sort=size`, "/fs/app@" + string(d) + `/%3Cscript%3Enope`, "/layers/app@" + string(image) + `/%3Cscript%3Enope`}
+		"/fs/app@" + string(d) + `/?search=%3Cscript%3E%22&sort=size`, "/size/app@" + string(d) + "/", "/sizes/app@" + string(image) + "/",
+		"/search?in=app@" + string(image) + "&q=*", "/search?in=app@" + string(d) + "&q=*", "/diff?from=app@" + string(image) + "&to=app@" + string(d), "//evil.example/", "/fs/app@" + string(d) + `/%3Cscript%3Enope`, "/layers/app@" + string(image) + `/%3Cscript%3Enope`}
 	for len(queue) > 0 && len(seen) < 100 {
 		url := queue[0]
 		queue = queue[1:]
@@ -51,7 +52,7 @@ func TestFilesOfStrangers(t *testing.T) {
 		if !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
 			continue
 		}
-		for _, bad := range []string{"<script", "<img src=x", `href="javascript:`, "onerror=alert(1)>", "\u202e", "\x1b", "{{"} {
+		for _, bad := range []string{"<script", "<img src=x", `href="javascript:`, `href="//`, "onerror=alert(1)>", "\u202e", "\x1b", "{{"} {
 			if strings.Contains(strings.ReplaceAll(body, "{{.View}}", ""), bad) {
 				t.Errorf("GET %s has %q on its page:\n%s", url, bad, mainPart(body))
 			}

@@ -96,7 +96,7 @@ var functions = template.FuncMap{
 	"iec": iec, "exact": exact, "group": grouped, "short": short, "clock": clock,
 	"rfc3339": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"since":   func(t time.Time) string { return since(time.Now(), t) },
-	"plural":  plural, "visible": visible, "asset": asset,
+	"plural":  plural, "visible": visible, "shown": shown, "asset": asset,
 	"ops": func() []string { return []string{"", "added", "removed", "changed"} },
 }
 

@@ -140,7 +140,7 @@ func (h *handler) frame(r *request, p *page) frame {
 	q := u.Query()
 	q.Set("format", "json")
 	u.RawQuery = q.Encode()
-	f.JSON = u.RequestURI()
+	f.JSON = "/" + strings.TrimLeft(u.RequestURI(), "/") // what begins with two slashes is another host's
 	if h.o.User != nil {
 		name, known := h.o.User(r.Context())
 		f.User, f.SignIn = name, !known

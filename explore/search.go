@@ -65,7 +65,7 @@ func (h *handler) search(w http.ResponseWriter, r *request) error {
 	if v.Query == "" {
 		return h.show(w, r, p)
 	}
-	p.Title = "Search for " + v.Query
+	p.Title = "Search for " + shown(v.Query)
 	done, err := h.turn(r.Context())
 	if err != nil {
 		return err

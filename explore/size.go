@@ -250,8 +250,8 @@ func (v *sizeView) finish() {
 		if row.Size != "" {
 			href = row.Size
 		}
-		areas = append(areas, area{Name: row.Name, Href: href, Bytes: row.Bytes + row.Wasted, Dir: row.Dir,
-			Tip: row.Name + ": " + iec(row.Bytes+row.Wasted) + ", " + group(row.Files) + " file" + plural(int(row.Files))})
+		areas = append(areas, area{Name: shown(row.Name), Href: href, Bytes: row.Bytes + row.Wasted, Dir: row.Dir,
+			Tip: shown(row.Name) + ": " + iec(row.Bytes+row.Wasted) + ", " + group(row.Files) + " file" + plural(int(row.Files))})
 	}
 	v.Map = newTreemap(areas)
 	if len(v.Rows) > maxSizeRows {
