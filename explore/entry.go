@@ -39,6 +39,12 @@ type entryRow struct {
 	PAX    []record  `json:"pax,omitempty"`
 	Href   string    `json:"href"`
 
+	IDs   string `json:"-"` // user and group as numbers, where Owner is names
+	Bytes string `json:"-"` // what tar -tv has where the size stands
+	Tip   string `json:"-"` // the size as people read it, where that is shorter
+	When  string `json:"-"` // the time of modification, to the minute as in tar -tv
+	More  bool   `json:"-"` // there is a link, a note or an attribute
+
 	Hard      bool   `json:"-"` // Link is the target of a hard link
 	LinkHref  string `json:"-"`
 	LayerHref string `json:"-"`
@@ -103,25 +109,17 @@ func ownerOf(e *tarfs.Entry) string {
 	return name(e.Uname, e.UID) + "/" + name(e.Gname, e.GID)
 }
 
-// When is the time of modification, to the minute as in tar -tv.
-func (r *entryRow) When() string {
-	if r.entry.Synthetic {
+// whenOf is the time of modification.
+func whenOf(e *tarfs.Entry) string {
+	if e.Synthetic {
 		return "????-??-?? ??:??"
 	}
-	return r.Time.UTC().Format("2006-01-02 15:04")
+	return e.ModTime.UTC().Format("2006-01-02 15:04")
 }
 
-// Bytes is what tar -tv has where the size stands.
-func (r *entryRow) Bytes() string {
-	if r.Device != "" {
-		return r.Device
-	}
-	return strconv.FormatInt(r.Size, 10)
-}
-
-// Text is a line of tar -tv, of which width is that of owner and size together.
+// text is a line of tar -tv, of which width is that of owner and size together.
 func (r *entryRow) text(width *int) string {
-	size := r.Bytes()
+	size := r.Bytes
 	pad := len(r.Owner) + 1 + len(size)
 	*width = max(*width, pad)
 	name := r.entry.Name
@@ -131,7 +129,7 @@ func (r *entryRow) text(width *int) string {
 	case name == "":
 		name = r.Path + "/"
 	}
-	line := fmt.Sprintf("%s %s %*s %s %s", r.Mode, r.Owner, *width-pad+len(size), size, r.When(), tarQuoted(name))
+	line := fmt.Sprintf("%s %s %*s %s %s", r.Mode, r.Owner, *width-pad+len(size), size, r.When, tarQuoted(name))
 	switch {
 	case r.Link == "":
 		return line
@@ -167,9 +165,12 @@ func tarQuoted(name string) string {
 // row is what a list shows of n. base is the directory that names are relative to; "" shows paths.
 func (l *look) row(n *overlay.Node, base string, pax bool) *entryRow {
 	e := n.Entry
-	r := &entryRow{Mode: modeOf(e), Owner: ownerOf(e), UID: e.UID, GID: e.GID, Path: n.Path, Time: e.ModTime, Dir: n.IsDir(), entry: e}
-	if e.Synthetic {
+	r := &entryRow{Mode: modeOf(e), Owner: ownerOf(e), UID: e.UID, GID: e.GID, Path: n.Path, Time: e.ModTime, Dir: n.IsDir(), entry: e, When: whenOf(e)}
+	switch {
+	case e.Synthetic:
 		r.Time = time.Time{}
+	case e.Uname != "" || e.Gname != "":
+		r.IDs = fmt.Sprintf("%d/%d", e.UID, e.GID)
 	}
 	switch r.Name = shown(n.Path); {
 	case n.Path == ".":
@@ -180,10 +181,17 @@ func (l *look) row(n *overlay.Node, base string, pax bool) *entryRow {
 	switch e.Type {
 	case tarfs.TypeChar, tarfs.TypeBlock:
 		r.Device = fmt.Sprintf("%d,%d", e.DevMajor, e.DevMinor)
+		r.Bytes = r.Device
 	case tarfs.TypeLink, tarfs.TypeSymlink:
 		r.link(l, n)
 	default:
 		r.Size = e.Size
+	}
+	if r.Bytes == "" {
+		r.Bytes = strconv.FormatInt(r.Size, 10)
+	}
+	if r.Size >= 1024 {
+		r.Tip = iec(r.Size)
 	}
 	if e.SHA256 != [32]byte{} {
 		r.SHA256 = hex.EncodeToString(e.SHA256[:])
@@ -198,6 +206,7 @@ func (l *look) row(n *overlay.Node, base string, pax bool) *entryRow {
 		r.State, r.Note = n.State.String(), "a later entry of the same name replaces it"
 		r.Href = l.href(n.Path, false, "version", versionOf(n))
 	}
+	r.More = r.Link != "" || r.Note != "" || len(r.PAX) > 0
 	return r
 }
 
