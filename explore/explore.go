@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"runtime"
+	"sync/atomic"
 
 	"vitrine/storage"
 )
@@ -79,6 +80,7 @@ type handler struct {
 	usages    usages
 	treeDiffs treeDiffs
 	heavy     chan struct{} // has one element for each of those whose turn it is
+	sending   atomic.Int64  // bytes of large pages
 }
 
 // csp lets a page load our style sheet and our pictures, and nothing else: no script runs, whatever a stranger's name or label says.

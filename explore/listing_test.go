@@ -6,6 +6,31 @@ import (
 	"testing"
 )
 
+// TestLargePages: those that clients are slow to take have a bound together; small ones come all the same.
+func TestLargePages(t *testing.T) {
+	s := newSite(t, nil)
+	var files []string
+	for i := range 4000 {
+		files = append(files, fmt.Sprintf("d/f%04d=x", i))
+	}
+	_, layers := s.image("large", nil, []string{tarGzip(t, files...)}, "1")
+	dir := "/fs/large@" + string(layers[0]) + "/d/"
+	h := s.Handler.(*handler)
+	for _, c := range []struct {
+		sending int64
+		url     string
+		status  int
+	}{{0, dir + "?n=10000", 200}, {maxSending, dir + "?n=10000", 503}, {maxSending, dir + "?n=10", 200}} {
+		h.sending.Store(c.sending)
+		if w := s.get(c.url); w.Code != c.status {
+			t.Errorf("GET %s: %d, want %d", c.url, w.Code, c.status)
+		}
+		if got := h.sending.Load(); got != c.sending {
+			t.Errorf("GET %s: %d bytes are held after it, want %d", c.url, got, c.sending)
+		}
+	}
+}
+
 // TestManyDead: where each name has many dead entries a page has fewer names, and the pages together have all.
 func TestManyDead(t *testing.T) {
 	const layers, names, n = 20, 30, 10

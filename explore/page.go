@@ -85,12 +85,16 @@ func (r *request) form() form {
 // written.
 func (h *handler) show(w http.ResponseWriter, r *request, p *page) error {
 	buf := buffers.Get().(*bytes.Buffer)
-	defer buffers.Put(buf)
 	buf.Reset()
 	contentType, err := h.render(buf, r, p)
 	if err != nil {
 		return err
 	}
+	sent, err := h.hold(buf)
+	if err != nil {
+		return err
+	}
+	defer sent()
 	head := w.Header()
 	head.Set("Content-Type", contentType)
 	sum := sha256.Sum256(buf.Bytes())
@@ -106,6 +110,25 @@ func (h *handler) show(w http.ResponseWriter, r *request, p *page) error {
 		head.Set("Cache-Control", "no-store")
 	}
 	return send(w, r, max(p.status, http.StatusOK), buf.Bytes())
+}
+
+// Bounds of pages that wait for their clients to take them, in bytes of memory: clients may take minutes, and there may be any number of them.
+const (
+	largePage  = 1 << 20 // smaller ones are not counted, and their memory is used again
+	maxSending = 128 << 20
+)
+
+// hold accounts for a page until it is sent. A large one that there is no room for is refused, unless it is the only one.
+func (h *handler) hold(buf *bytes.Buffer) (sent func(), err error) {
+	n := int64(buf.Cap())
+	if n <= largePage {
+		return func() { buffers.Put(buf) }, nil
+	}
+	if all := h.sending.Add(n); all > maxSending && all != n {
+		h.sending.Add(-n)
+		return nil, statusError{http.StatusServiceUnavailable, "Too many large pages are being sent.", "Try again in a while, or ask for fewer rows."}
+	}
+	return func() { h.sending.Add(-n) }, nil
 }
 
 // cacheControl is that of a page. Pages are those of whoever asked for them: what one may see, another may not.
