@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -271,4 +272,29 @@ func noise(n int) string {
 	b := make([]byte, n)
 	rand.NewChaCha8([32]byte{1}).Read(b)
 	return string(b)
+}
+
+// TestInsideCommands runs what the pages of archives inside layers show.
+func TestInsideCommands(t *testing.T) {
+	needPrograms(t, "bash", "tar", "bsdtar")
+	s := newSite(t, nil)
+	d := s.blob("app", tarGzip(t, "opt/x.jar="+jar(t, "META-INF/MANIFEST.MF=Main: x\n", "with space/a b=c\n", "inner.zip="+jar(t, "deep=d\n"))))
+	zipped := s.blob("app", jar(t, "a/b=c\n"))
+	dir := t.TempDir()
+	for _, d := range []digest.Digest{d, zipped} {
+		writeFile(t, filepath.Join(dir, d.Encoded()), s.get("/blob/app@"+string(d), "Accept", "*/*").Body.Bytes())
+	}
+	for url, want := range map[string]string{
+		"/fs/app@" + string(d) + "/opt/x.jar!/META-INF/MANIFEST.MF": "Main: x\n", "/fs/app@" + string(d) + "/opt/x.jar!/with%20space/a%20b": "c\n",
+		"/fs/app@" + string(d) + "/opt/x.jar!/inner.zip!/deep": "d\n", "/fs/app@" + string(zipped) + "/a/b": "c\n",
+	} {
+		line := commandOf(t, s.get(url).Body.String())
+		if got := runLine(t, dir, line); got != want {
+			t.Errorf("%s: %s prints %q, want %q", url, line, got, want)
+		}
+	}
+	line := commandOf(t, s.get("/fs/app@"+string(d)+"/opt/x.jar!/").Body.String())
+	if got := runLine(t, dir, line); !strings.Contains(got, "META-INF/MANIFEST.MF") {
+		t.Errorf("%s prints %s", line, got)
+	}
 }
