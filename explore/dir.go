@@ -5,6 +5,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 
 	"vitrine/explore/overlay"
 )
@@ -42,6 +43,14 @@ func (l *look) showDir(w http.ResponseWriter, n *overlay.Node) error {
 	if err != nil {
 		return err
 	}
+	if s.n > listRows { // such a page takes tens of megabytes while it is made
+		done, err := l.h.turn(l.r.Context())
+		if err != nil {
+			return err
+		}
+		l.r.rendered = sync.OnceFunc(done)
+		defer l.r.rendered()
+	}
 	page, err := l.list(s)
 	if err != nil {
 		return l.report(err)
@@ -58,7 +67,7 @@ func (l *look) showDir(w http.ResponseWriter, n *overlay.Node) error {
 
 // list returns the page that s asks for. One that wants a walk over all files takes its turn.
 func (l *look) list(s listing) (*listed, error) {
-	if s.flat() {
+	if s.flat() && l.r.rendered == nil {
 		done, err := l.h.turn(l.r.Context())
 		if err != nil {
 			return nil, err

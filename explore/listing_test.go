@@ -20,10 +20,13 @@ func TestLargePages(t *testing.T) {
 		sending int64
 		url     string
 		status  int
-	}{{0, dir + "?n=10000", 200}, {maxSending, dir + "?n=10000", 503}, {maxSending, dir + "?n=10", 200}} {
+	}{{0, dir + "?n=10000", 200}, {0, dir + "?n=10000&all=true", 200}, {0, dir + "?n=10000&all=true&sort=x", 400}, {maxSending, dir + "?n=10000", 503}, {maxSending, dir + "?n=10", 200}} {
 		h.sending.Store(c.sending)
 		if w := s.get(c.url); w.Code != c.status {
 			t.Errorf("GET %s: %d, want %d", c.url, w.Code, c.status)
+		}
+		if n := len(h.heavy); n > 0 {
+			t.Errorf("GET %s: the turn is not given back", c.url)
 		}
 		if got := h.sending.Load(); got != c.sending {
 			t.Errorf("GET %s: %d bytes are held after it, want %d", c.url, got, c.sending)

@@ -95,6 +95,9 @@ func (h *handler) show(w http.ResponseWriter, r *request, p *page) error {
 		return err
 	}
 	defer sent()
+	if r.rendered != nil {
+		r.rendered()
+	}
 	head := w.Header()
 	head.Set("Content-Type", contentType)
 	sum := sha256.Sum256(buf.Bytes())

@@ -22,6 +22,8 @@ type request struct {
 	page  string // the first component: "r", "fs", "layers"; "" for the front page
 	rest  string // what follows it, as it came, without the slash between
 	query url.Values
+
+	rendered func() // is called once the page is made, before it is sent; nil: nobody waits for that
 }
 
 // parseRequest takes the path apart. What follows the page means something else for each of them: parseTarget reads the usual form.
