@@ -112,8 +112,17 @@ func newReader(data []byte, x *Index, cache int64) *Reader {
 	return NewReader(bytes.NewReader(data), int64(len(data)), x, &ReaderOptions{CacheBytes: cache})
 }
 
-// streams are all kinds of gzip, by name: compressed, and what that is.
+// streams are all kinds of gzip, by name: compressed, and what that is. They must stay as they are.
 func streams(t testing.TB) map[string][2][]byte {
+	if allStreams == nil {
+		allStreams = makeStreams(t)
+	}
+	return allStreams
+}
+
+var allStreams map[string][2][]byte
+
+func makeStreams(t testing.TB) map[string][2][]byte {
 	text := words(150_000)
 	all := map[string][2][]byte{}
 	for level := gzip.HuffmanOnly; level <= gzip.BestCompression; level++ {
