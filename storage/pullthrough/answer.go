@@ -17,6 +17,9 @@ const (
 	maxCool  = time.Minute     // or for as long as upstream wants, up to this
 )
 
+// maxCalls bounds the questions that are under way at a time: they go on when whoever asked has left.
+const maxCalls = 512
+
 // question is something to ask upstream.
 type question[T any] struct {
 	kind string // of question: trouble with one says nothing of others
@@ -67,6 +70,7 @@ func answer[T any](ctx context.Context, s *Store, q question[T]) (T, error) {
 var (
 	errSlow    = fmt.Errorf("%w: no answer so far", storage.ErrUpstreamTimeout)
 	errOffline = fmt.Errorf("%w: it is switched off here: only what is kept is served", storage.ErrUpstream)
+	errBusy    = fmt.Errorf("%w: %d questions to another registry are under way", storage.ErrTooMany, maxCalls)
 	errClosed  = fmt.Errorf("%w: the server is stopping", storage.ErrUpstream)
 )
 
@@ -125,6 +129,11 @@ func join[T any](s *Store, q question[T]) *call {
 		return c
 	}
 	c := &call{done: make(chan struct{})}
+	if len(s.calls) >= maxCalls {
+		c.err = errBusy
+		close(c.done)
+		return c
+	}
 	s.calls[key] = c
 	run := func() {
 		ctx, cancel := context.WithTimeout(s.ctx, callTime)

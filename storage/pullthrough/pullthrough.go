@@ -72,9 +72,10 @@ type Options struct {
 
 // Bounds of what is kept in memory.
 const (
-	maxTags    = 1 << 16 // tags whose target is known, and as many times of files and absent things
-	maxLists   = 32 << 20
-	maxPending = 1 << 12
+	maxTags    = 1 << 15  // tags whose target is known, some 300 bytes each, and as many times of files
+	maxAbsent  = 1 << 12  // things that upstream does not have: strangers can name any number
+	maxPending = 1 << 12  // manifests that tags wait for
+	maxLists   = 32 << 20 // bytes of tag lists, and of lists of referrers
 )
 
 // Store is a storage.Store in front of another registry.
@@ -123,7 +124,7 @@ func New(local storage.Store, upstream storage.Reader, o *Options) *Store {
 	}
 	s.offline.Store(s.o.Offline)
 	s.tags, s.pending = newLRU[tagKey, binding](maxTags), newLRU[fileKey, []oci.Tag](maxPending)
-	s.files, s.absent = newLRU[fileKey, time.Time](maxTags), newLRU[string, absence](maxTags)
+	s.files, s.absent = newLRU[fileKey, time.Time](maxTags), newLRU[string, absence](maxAbsent)
 	s.tagLists, s.referrers = newLRU[string, listed[oci.Tag]](maxLists), newLRU[string, listed[oci.Descriptor]](maxLists)
 	s.calls, s.cool, s.downloads = map[string]*call{}, map[string]trouble{}, map[digest.Digest]*download{}
 	s.ctx, s.close = context.WithCancel(context.Background())

@@ -14,6 +14,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"vitrine/storage"
+	"vitrine/storage/oci"
 	"vitrine/storage/pullthrough"
 )
 
@@ -205,4 +206,29 @@ func TestRestart(t *testing.T) {
 	pull()
 	pull()
 	wantCalls(t, "after a restart", u, "tag library/app:1")
+}
+
+// TestManyQuestions checks that those who ask and leave do not have any number of questions go on.
+func TestManyQuestions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream()
+		u.set(func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() })
+		s, _ := open(t, u, nil)
+		ctx, leave := context.WithCancel(t.Context())
+		for i := range 600 {
+			go s.ResolveTag(ctx, app, oci.Tag(fmt.Sprint(i)))
+		}
+		synctest.Wait()
+		leave()
+		synctest.Wait()
+		if n := len(u.calls()); n != 512 {
+			t.Errorf("%d questions are under way, want 512", n)
+		}
+		_, err := s.ResolveTag(t.Context(), app, "another")
+		wantErr(t, "ResolveTag", err, storage.ErrTooMany)
+		time.Sleep(3 * time.Minute)
+		u.set(nil)
+		_, err = s.ResolveTag(t.Context(), app, "another")
+		wantErr(t, "ResolveTag later", err, storage.ErrManifestUnknown)
+	})
 }
