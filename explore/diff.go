@@ -119,7 +119,9 @@ func (h *handler) fillDiff(r *request, v *diffView, a, b *side) error {
 	if err != nil {
 		return err
 	}
-	d, err := h.treeDiffs.of(r.Context(), a, b)
+	ctx, cancel := context.WithTimeout(r.Context(), turnTime)
+	defer cancel()
+	d, err := h.treeDiffs.of(ctx, a, b)
 	done()
 	if err != nil {
 		return err

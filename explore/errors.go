@@ -43,7 +43,7 @@ var statuses = []struct {
 	{zran.ErrTooLarge, http.StatusUnprocessableEntity, "It can still be pulled."},
 	{ErrTooLarge, http.StatusUnprocessableEntity, "The file itself can be looked at as bytes."},
 	{archive.ErrFormat, http.StatusUnprocessableEntity, "The blob itself can be looked at as bytes."},
-	{context.DeadlineExceeded, http.StatusServiceUnavailable, "Try again: what was read so far is not lost."},
+	{context.DeadlineExceeded, http.StatusServiceUnavailable, "It took longer than anybody should wait for; a part of it may take less."},
 }
 
 // isUnknown reports whether err says that something is not there, or is damaged: nothing that the page as a whole fails for.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"runtime"
+	"time"
 	"sync/atomic"
 
 	"vitrine/storage"
@@ -47,7 +48,7 @@ func New(store storage.Reader, o *Options) http.Handler {
 	}
 	h.summaries, h.fragments = newSummaries(), newFragments()
 	h.said = newStatements()
-	h.heavy = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
+	h.heavy = make(chan struct{}, max(2, runtime.GOMAXPROCS(0)/2))
 	h.pages = map[string]func(http.ResponseWriter, *request) error{
 		"":          h.front,
 		"static":    h.static,
@@ -118,8 +119,11 @@ func (h *handler) serve(w http.ResponseWriter, r *request) error {
 	return page(w, r)
 }
 
-// turn waits until it is this one's turn to do what takes a processor for long, such as a walk over all files of an image. Half of the processors are
-// left for everything else, however many ask.
+// turnTime bounds what takes a turn, on an idle machine a second: chains of links that a stranger made can take minutes.
+const turnTime = 30 * time.Second
+
+// turn waits until it is this one's turn to do what takes a processor for long, such as a walk over all files of an image. Two at once
+// go on, or as many as half of the processors are, however many ask.
 func (h *handler) turn(ctx context.Context) (done func(), err error) {
 	select {
 	case h.heavy <- struct{}{}:

@@ -89,6 +89,8 @@ func (h *handler) measureImage(ctx context.Context, f *flat) (*usage, error) {
 		return nil, err
 	}
 	defer done()
+	ctx, cancel := context.WithTimeout(ctx, turnTime)
+	defer cancel()
 	sums, err := measure(imageFiles(ctx, f.FS))
 	if err == nil {
 		sums.totals, err = f.Totals(ctx)
