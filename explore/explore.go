@@ -6,8 +6,8 @@ import (
 	"maps"
 	"net/http"
 	"runtime"
-	"time"
 	"sync/atomic"
+	"time"
 
 	"vitrine/storage"
 )
