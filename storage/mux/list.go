@@ -47,9 +47,9 @@ func (s *Store) BlobRepositories(ctx context.Context, d digest.Digest) iter.Seq2
 // all merges what of yields of the local store and of what is mounted, each of it for its own names.
 func (s *Store) all(of func(storage.Store) iter.Seq2[oci.Name, error]) iter.Seq2[oci.Name, error] {
 	mounts := *s.mounts.Load()
-	seqs := []iter.Seq2[oci.Name, error]{s.under(of(s.local), "")}
+	seqs := []iter.Seq2[oci.Name, error]{under(mounts, of(s.local), "")}
 	for _, first := range slices.Sorted(maps.Keys(mounts)) {
-		seqs = append(seqs, s.under(of(mounts[first]), first))
+		seqs = append(seqs, under(mounts, of(mounts[first]), first))
 	}
 	return merge(seqs, cmp.Compare, func(_ int, err error) error {
 		if errors.Is(err, storage.ErrUnsupported) {
@@ -60,10 +60,10 @@ func (s *Store) all(of func(storage.Store) iter.Seq2[oci.Name, error]) iter.Seq2
 }
 
 // under leaves those names that are sent to what is mounted at first.
-func (s *Store) under(names iter.Seq2[oci.Name, error], first string) iter.Seq2[oci.Name, error] {
+func under(mounts map[string]storage.Store, names iter.Seq2[oci.Name, error], first string) iter.Seq2[oci.Name, error] {
 	return func(yield func(oci.Name, error) bool) {
 		for name, err := range names {
-			if err == nil && s.mount(name) != first {
+			if err == nil && mountOf(mounts, name) != first {
 				continue
 			}
 			if !yield(name, err) {

@@ -54,20 +54,21 @@ func (s *Store) Swap(mounts map[string]storage.Store) (before map[string]storage
 	return nil
 }
 
-// mount returns the first component of name if something is mounted there, else "".
-func (s *Store) mount(name oci.Name) string {
+// mountOf returns the first component of name if something is mounted there, else "".
+func mountOf(mounts map[string]storage.Store, name oci.Name) string {
 	first, _, _ := strings.Cut(string(name), "/")
-	if _, ok := (*s.mounts.Load())[first]; ok {
+	if _, ok := mounts[first]; ok {
 		return first
 	}
 	return ""
 }
 
 // at returns the Store that name is sent to.
-func (s *Store) at(name oci.Name) storage.Store {
-	first, _, _ := strings.Cut(string(name), "/")
-	if to, ok := (*s.mounts.Load())[first]; ok {
-		return to
+func (s *Store) at(name oci.Name) storage.Store { return s.among(*s.mounts.Load(), name) }
+
+func (s *Store) among(mounts map[string]storage.Store, name oci.Name) storage.Store {
+	if first := mountOf(mounts, name); first != "" {
+		return mounts[first]
 	}
 	return s.local
 }
@@ -85,11 +86,12 @@ func (s *Store) OpenBlob(ctx context.Context, repo oci.Name, d digest.Digest) (s
 // MountBlob implements storage.BlobStore. Between two Stores it works where they keep things in one, and the blob is kept there under the name of its source
 // by now; else it is storage.ErrBlobUnknown, upon which clients upload.
 func (s *Store) MountBlob(ctx context.Context, repo oci.Name, d digest.Digest, from oci.Name) error {
-	to := s.at(repo)
-	if s.mount(repo) == s.mount(from) {
+	mounts := *s.mounts.Load()
+	to := s.among(mounts, repo)
+	if mountOf(mounts, repo) == mountOf(mounts, from) {
 		return to.MountBlob(ctx, repo, d, from)
 	}
-	from, err := where(ctx, s.at(from), from, d)
+	from, err := where(ctx, s.among(mounts, from), from, d)
 	if err != nil {
 		return noSource(ctx, err)
 	}

@@ -213,8 +213,7 @@ func testBadLine(t *testing.T, content string, line func(context.Context, []byte
 	d := u.blob(t, app, content)
 	s, local := open(t, u, nil)
 	var readers sync.WaitGroup
-	for range 3 {
-		b := openBlob(t, s, app, d)
+	for _, b := range []storage.Blob{openBlob(t, s, app, d), openBlob(t, s, app, d), openBlob(t, s, app, d)} {
 		readers.Go(func() {
 			n, err := io.CopyN(io.Discard, b, b.Size()) // as a server does that has said how much there is
 			if n >= b.Size() || err == nil || err == io.EOF {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -310,9 +311,9 @@ func settled(t *testing.T, s *pullthrough.Store) {
 
 // text is n bytes that are not all the same.
 func text(n int) string {
-	var b strings.Builder
-	for i := 0; b.Len() < n; i++ {
-		fmt.Fprintf(&b, "%d ", i)
+	b := make([]byte, 0, n+20)
+	for i := int64(0); len(b) < n; i++ {
+		b = append(strconv.AppendInt(b, i, 10), ' ')
 	}
-	return b.String()[:n]
+	return string(b[:n])
 }
