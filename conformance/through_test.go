@@ -33,7 +33,8 @@ type behind struct {
 
 	mu    sync.Mutex
 	asked []string
-	cut   int // bytes of each body that upstream sends before the connection breaks; 0: all
+	cut   int  // bytes of each body that upstream sends before the connection breaks; 0: all
+	wrong bool // of each body, a byte
 }
 
 func newBehind(t *testing.T, o pullthrough.Options) *behind {
@@ -71,8 +72,11 @@ func (b *behind) note(h http.Handler, w http.ResponseWriter, r *http.Request) {
 	}
 	b.mu.Lock()
 	b.asked = append(b.asked, call)
-	cut := b.cut
+	cut, wrong := b.cut, b.wrong
 	b.mu.Unlock()
+	if wrong {
+		w = &spoiling{w}
+	}
 	if cut > 0 {
 		w = &cutting{w, cut}
 	}
@@ -93,6 +97,15 @@ func (c *cutting) Write(p []byte) (int, error) {
 	c.ResponseWriter.Write(p[:c.left])
 	c.ResponseWriter.(http.Flusher).Flush()
 	panic(http.ErrAbortHandler)
+}
+
+// spoiling changes the first byte of each piece.
+type spoiling struct{ http.ResponseWriter }
+
+func (s *spoiling) Write(p []byte) (int, error) {
+	p = bytes.Clone(p)
+	p[0]++
+	return s.ResponseWriter.Write(p)
 }
 
 // calls returns what upstream was asked since the last time.
@@ -223,6 +236,26 @@ func TestThroughBrokenLine(t *testing.T) {
 	clients.Wait()
 	if calls := b.calls(); len(calls) != 3 {
 		t.Errorf("upstream is asked %q, want the blob once and the rest of it twice", calls)
+	}
+}
+
+// TestThroughWrongBytes has upstream send something else. Nobody takes it for the blob, and it is not kept.
+func TestThroughWrongBytes(t *testing.T) {
+	layer := layerOf(100_000)
+	b := newBehind(t, pullthrough.Options{NegativeTTL: -1})
+	b.image(t, "library/app", layer, "1")
+	path := "hub/library/app/blobs/" + string(digest.FromBytes(layer))
+	b.wrong = true
+	for range 2 {
+		if res, body, err := b.get(t.Context(), "GET", path); err == nil && res.StatusCode == 200 {
+			t.Errorf("%d bytes come to a clean end", len(body))
+		}
+	}
+	b.mu.Lock()
+	b.wrong = false
+	b.mu.Unlock()
+	if _, body, err := b.get(t.Context(), "GET", path); err != nil || !bytes.Equal(body, layer) {
+		t.Errorf("%d bytes, %v, when it sends the right ones", len(body), err)
 	}
 }
 
