@@ -27,7 +27,7 @@ func (r *Registry) StatBlob(ctx context.Context, repo oci.Name, d digest.Digest)
 // OpenBlob implements storage.BlobReader. ctx is the blob's until it is closed.
 //
 // A blob that is not known yet costs one GET, whose body Read goes on with, or ReadAt if it wants the beginning; one that is known costs nothing before
-// it is read. Read and ReadAt are
+// it is read, and that it is gone meanwhile shows only then. Read and ReadAt are
 // two ways: Read streams, goes on where a connection broke, and gives the last byte away only when all that was read from the first one on hashes
 // to d. ReadAt asks for ranges, in pages that it keeps; it can verify nothing. Of a server without ranges it reads what stands in the first 8 MiB, and says
 // ErrUnsupported of the rest.

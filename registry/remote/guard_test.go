@@ -282,7 +282,9 @@ func TestGuardIsNotFooledByReuse(t *testing.T) {
 
 // TestRefusalsOpenNoBreaker: what was not asked says nothing of the host.
 func TestRefusalsOpenNoBreaker(t *testing.T) {
-	r, err := New("https://10.0.0.1", &Options{Guard: &Guard{}})
+	noneLeft(t)
+	_, resolver := startNames(t, "10.0.0.1")
+	r, err := New("https://inside.test", &Options{Guard: &Guard{resolver: resolver}})
 	if err != nil {
 		t.Fatal(err)
 	}

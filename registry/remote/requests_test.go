@@ -49,6 +49,7 @@ func TestRequests(t *testing.T) {
 		if !bytes.Equal(got, noise(1 << 20)[off:off+int64(n)]) {
 			t.Errorf("ReadAt(%d, %d) has other bytes", n, off)
 		}
+		b.(*blob).working.Wait() // or else Close would break off what is read ahead
 		return err
 	}
 	for _, tt := range []struct {
@@ -174,11 +175,12 @@ func TestSeekAndRead(t *testing.T) {
 		t.Errorf("Read behind Seek: %v", err)
 	}
 	f.asked("a little", "GET /v2/library/app/blobs/$b bytes=1048576-1114111 206")
-	rest, err := io.ReadAll(b)
-	if err != nil || !bytes.Equal(rest, noise(8 << 20)[1<<20+100:]) {
-		t.Errorf("the rest: %d bytes, %v", len(rest), err)
+	var rest bytes.Buffer
+	_, err = io.CopyBuffer(struct{ io.Writer }{&rest}, struct{ io.Reader }{b}, make([]byte, 32<<10))
+	if err != nil || !bytes.Equal(rest.Bytes(), noise(8 << 20)[1<<20+100:]) {
+		t.Errorf("the rest: %d bytes, %v", rest.Len(), err)
 	}
-	if n := f.times(); n > 8 {
+	if n := f.times(); n > 6 {
 		t.Errorf("the rest took %d requests", n)
 	}
 }

@@ -217,6 +217,13 @@ func TestBasicIsWarm(t *testing.T) {
 	f.asked("cold", "GET /v2/library/app/manifests/$a 401", "GET /v2/library/app/manifests/$a 200")
 	r.GetManifest(t.Context(), app, b.Digest)
 	f.asked("warm", "GET /v2/library/app/manifests/$b 200")
+	r = f.client(Options{Credentials: Static("me", "wrong")})
+	for _, want := range [][]string{{"GET /v2/library/app/manifests/$a 401", "GET /v2/library/app/manifests/$a 401"}, {"GET /v2/library/app/manifests/$a 401"}} {
+		if _, err := r.GetManifest(t.Context(), app, a.Digest); !errors.Is(err, storage.ErrNoIdentity) {
+			t.Error(err)
+		}
+		f.asked("a wrong password", want...)
+	}
 }
 
 // TestRefresh: a token that has ended without notice is fetched once more, and one that does not help is not fetched for ever.

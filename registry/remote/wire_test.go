@@ -61,6 +61,21 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// TestProxy: it is used where there is no guard.
+func TestProxy(t *testing.T) {
+	f := start(t)
+	m := f.image(app, "m")
+	to, _ := url.Parse(f.url)
+	r, err := New("http://registry.test", &Options{PlainHTTP: []string{"registry.test"}, Proxy: http.ProxyURL(to)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := r.GetManifest(t.Context(), app, m.Digest); err != nil || f.times() != 1 {
+		t.Errorf("%v, %d requests by the proxy", err, f.times())
+	}
+}
+
 // TestRedirectsKeepSecrets: an Authorization goes to the registry's own origin, and https does not lead to http.
 func TestRedirectsKeepSecrets(t *testing.T) {
 	noneLeft(t)
@@ -154,7 +169,12 @@ func TestRememberedURL(t *testing.T) {
 		f.asked(what, want...)
 	}
 	read("first", asked)
+	until := func() time.Time { return r.facts.m[blobKey{app, d}].Value.(*entry[blobKey, fact]).until }
+	first := until()
 	read("again")
+	if !until().Equal(first) {
+		t.Error("what is remembered gets younger by being used")
+	}
 	for _, status = range []int{401, 403, 404, 410, 500} {
 		b, err := r.OpenBlob(t.Context(), app, d)
 		if err != nil {
@@ -181,6 +201,32 @@ func TestRememberedURL(t *testing.T) {
 	}
 	if _, err := r.StatBlob(t.Context(), app, d); !errors.Is(err, storage.ErrBlobUnknown) {
 		t.Errorf("gone, and still known: %v", err)
+	}
+}
+
+// TestURLOfHead: a URL that is signed for HEAD is asked for nothing else.
+func TestURLOfHead(t *testing.T) {
+	f := start(t)
+	d := f.blob("b", noise(1000))
+	cdn := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != "HEAD" {
+			t.Errorf("%s", r.Method)
+		}
+		w.Header().Set("Content-Length", "1000")
+	}))
+	t.Cleanup(cdn.Close)
+	f.fail(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == "HEAD" {
+			http.Redirect(w, r, cdn.URL, 307)
+		}
+		return r.Method == "HEAD"
+	})
+	r := f.client(Options{})
+	if n, err := r.StatBlob(t.Context(), app, d); n != 1000 || err != nil {
+		t.Errorf("StatBlob = %d, %v", n, err)
+	}
+	if _, err := readAll(t, r, d); err != nil {
+		t.Error(err)
 	}
 }
 
