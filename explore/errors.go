@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
+	"path"
 
 	"vitrine/explore/archive"
 	"vitrine/explore/overlay"
@@ -93,11 +94,24 @@ func (h *handler) fail(w http.ResponseWriter, r *request, err error) {
 	if s.status == http.StatusUnauthorized { // browsers know Basic alone
 		w.Header().Set("WWW-Authenticate", `Basic realm="Vitrine", charset="UTF-8"`)
 	}
-	p := &page{name: "error", Title: http.StatusText(s.status), status: s.status,
+	p := &page{name: "error", Title: http.StatusText(s.status), status: s.status, Crumbs: wayBack(r),
 		View: errorView{s.status, http.StatusText(s.status), s.what, s.hint}}
 	if err := h.show(w, r, p); err != nil {
 		h.log.Error("error page", "path", r.URL.Path, "error", err)
 	}
+}
+
+// wayBack leads from an error to what stands above what was asked for. It follows from the URL alone.
+func wayBack(r *request) []crumb {
+	t, err := parseTarget(r.rest)
+	if err != nil || t.Name == "" || r.page == "static" {
+		return nil
+	}
+	crumbs := []crumb{{"Repositories", "/"}, {string(t.Name), target{Name: t.Name}.href("r")}}
+	if t.Path != "" && t.Path != "." {
+		crumbs = append(crumbs, crumb{"the directory above", t.with(path.Dir(t.Path), true).href(r.page)})
+	}
+	return crumbs
 }
 
 // errStarted is wrapped by errors of pages of which a part was sent.

@@ -131,9 +131,12 @@ func (h *handler) size(w http.ResponseWriter, r *request) error {
 		v.Largest = append(v.Largest, sizeRow{Name: f.Path, usageSum: usageSum{Bytes: f.Bytes}, Href: t.with(f.Path, false).href("fs")})
 	}
 	v.finish()
-	return h.show(w, r, &page{name: "size", Title: "Where the bytes are", forever: true, View: v, Crumbs: sizeCrumbs(t, "size"),
-		Tabs:    []tab{{"files", t.href("fs"), false}, {"sizes", t.href("size"), true}},
-		Command: line("crane blob", quote(h.host(r)+"/"+t.ref()), "|", tarFlags(l), "| sort -n -r -k3")})
+	p := &page{name: "size", Title: "Where the bytes are", forever: true, View: v, Crumbs: sizeCrumbs(t, "size"),
+		Tabs: []tab{{"files", t.href("fs"), false}, {"sizes", t.href("size"), true}}}
+	if t.Path == "." { // below, the names that the archive has are not those of the page
+		p.Command = line("crane blob", quote(h.host(r)+"/"+t.with("", false).ref()), "|", tarFlags(l), "| sort -n -r -k3")
+	}
+	return h.show(w, r, p)
 }
 
 // tarFlags is how tar lists what l is.

@@ -33,7 +33,16 @@ func (h *handler) sizes(w http.ResponseWriter, r *request) error {
 	}
 	return h.show(w, r, &page{name: "size", Title: "Where the bytes are", forever: len(v.Problems) == 0, View: v, Crumbs: sizeCrumbs(t, "sizes"),
 		Tabs:    []tab{{"image", t.with("", false).href("r"), false}, {"files", t.href("layers"), false}, {"sizes", t.href("sizes"), true}},
-		Command: line("crane export", quote(h.host(r)+"/"+t.ref()), "- | tar -tv | sort -n -r -k3")})
+		Command: h.sizesCommand(r, t)})
+}
+
+// sizesCommand lists what is below a directory, the largest first.
+func (h *handler) sizesCommand(r *request, t target) command {
+	list := "- | tar -tv"
+	if t.Path != "." {
+		list += " " + quote(t.Path)
+	}
+	return line("crane export", quote(h.host(r)+"/"+t.with("", false).ref()), list, "| sort -n -r -k3")
 }
 
 // pin sends whoever asks by tag to the page by digest.
