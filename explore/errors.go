@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"strings"
 
 	"vitrine/explore/archive"
 	"vitrine/explore/overlay"
@@ -96,6 +97,7 @@ func (h *handler) fail(w http.ResponseWriter, r *request, err error) {
 	}
 	p := &page{name: "error", Title: http.StatusText(s.status), status: s.status, Crumbs: wayBack(r),
 		View: errorView{s.status, http.StatusText(s.status), s.what, s.hint}}
+	p.text = func() []byte { return []byte(strings.TrimSpace(s.what+" "+s.hint) + "\n") }
 	if err := h.show(w, r, p); err != nil {
 		h.log.Error("error page", "path", r.URL.Path, "error", err)
 	}

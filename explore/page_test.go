@@ -48,6 +48,14 @@ func TestShell(t *testing.T) {
 	}
 }
 
+// TestErrorsAsText: a terminal gets a line, not a page.
+func TestErrorsAsText(t *testing.T) {
+	w := newSite(t, nil).get("/r/nope", "Accept", "*/*")
+	if w.Code != 404 || w.Header().Get("Content-Type") != "text/plain; charset=utf-8" || strings.ContainsAny(w.Body.String(), "<>") || strings.Count(w.Body.String(), "\n") != 1 {
+		t.Errorf("%d %v %q", w.Code, w.Header(), w.Body)
+	}
+}
+
 // TestTemplateNames wants each name once: the second of two templates of one name replaces the first on all pages.
 func TestTemplateNames(t *testing.T) {
 	names := map[string]string{}
