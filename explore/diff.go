@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
-	"sync"
 
 	"vitrine/explore/overlay"
 )
@@ -19,34 +18,6 @@ const (
 	maxDiffRows  = 500
 	maxTreeDiffs = 32 << 20 // bytes that all differences in memory take together
 )
-
-// treeDiffs remembers how trees differ, by their digests.
-type treeDiffs struct {
-	mu  sync.Mutex
-	lru *lru[string, *treeDiff]
-}
-
-// of returns the difference of two trees. Whoever asks has opened both.
-func (m *treeDiffs) of(ctx context.Context, a, b *side) (*treeDiff, error) {
-	key := string(a.Digest) + " " + string(b.Digest)
-	m.mu.Lock()
-	if m.lru == nil {
-		m.lru = newLRU[string, *treeDiff](maxTreeDiffs)
-	}
-	d, ok := m.lru.get(key)
-	m.mu.Unlock()
-	if ok {
-		return d, nil
-	}
-	d, err := compareTrees(ctx, a.files, b.files, a.Kind == "layer" && b.Kind == "layer")
-	if err != nil || len(a.Problems)+len(b.Problems) > 0 {
-		return d, err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.lru.put(key, d, 300*int64(len(d.changes))+300)
-	return d, nil
-}
 
 // diffView is the JSON of a difference.
 type diffView struct {
@@ -114,15 +85,26 @@ func (h *handler) diff(w http.ResponseWriter, r *request) error {
 	return h.show(w, r, p)
 }
 
-func (h *handler) fillDiff(r *request, v *diffView, a, b *side) error {
-	done, err := h.turn(r.Context())
-	if err != nil {
-		return err
+// treeDiff returns the difference of two trees, which are open. One of which a layer is missing is not remembered.
+func (h *handler) treeDiff(ctx context.Context, a, b *side) (*treeDiff, error) {
+	compare := func() (*treeDiff, error) {
+		done, err := h.turn(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+		ctx, cancel := context.WithTimeout(ctx, turnTime)
+		defer cancel()
+		return compareTrees(ctx, a.files, b.files, a.Kind == "layer" && b.Kind == "layer")
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), turnTime)
-	defer cancel()
-	d, err := h.treeDiffs.of(ctx, a, b)
-	done()
+	if len(a.Problems)+len(b.Problems) > 0 {
+		return compare()
+	}
+	return h.treeDiffs.of(string(a.Digest)+" "+string(b.Digest), compare)
+}
+
+func (h *handler) fillDiff(r *request, v *diffView, a, b *side) error {
+	d, err := h.treeDiff(r.Context(), a, b)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,9 @@ type treeDiff struct {
 	same                     int
 }
 
+// cost implements costly.
+func (d *treeDiff) cost() int64 { return 300*int64(len(d.changes)) + 300 }
+
 // fileChange is a path that is not the same on both sides.
 type fileChange struct {
 	Path string     `json:"path"`

@@ -48,6 +48,7 @@ func New(store storage.Reader, o *Options) http.Handler {
 	}
 	h.summaries, h.fragments = newSummaries(), newFragments()
 	h.said = newStatements()
+	h.usages, h.treeDiffs = newMemo[*usage](maxUsage), newMemo[*treeDiff](maxTreeDiffs)
 	h.heavy = make(chan struct{}, max(2, runtime.GOMAXPROCS(0)/2))
 	h.pages = map[string]func(http.ResponseWriter, *request) error{
 		"":          h.front,
@@ -78,10 +79,10 @@ type handler struct {
 	log       *slog.Logger
 	pages     map[string]func(http.ResponseWriter, *request) error
 
-	usages    usages
-	treeDiffs treeDiffs
-	heavy     chan struct{} // has one element for each of those whose turn it is
-	sending   atomic.Int64  // bytes of large pages
+	usages    *memo[*usage]    // of layers and of images
+	treeDiffs *memo[*treeDiff] // of what was compared
+	heavy     chan struct{}    // has one element for each of those whose turn it is
+	sending   atomic.Int64     // bytes of large pages
 }
 
 // csp lets a page load our style sheet and our pictures, and nothing else: no script runs, whatever a stranger's name or label says.

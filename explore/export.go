@@ -144,7 +144,7 @@ func (x *exporter) survey() error {
 			continue
 		}
 		if n.Entry.Sparse != nil {
-			extra += n.Entry.Size - stored(n.Entry)
+			extra += n.Entry.Size - n.Entry.Stored()
 		}
 		if n.Entry.Type == tarfs.TypeLink {
 			extra += x.link(n)

@@ -258,7 +258,7 @@ func headerFacts(e *tarfs.Entry) []fact {
 		all = append(all, fact{"Content at", group(e.Data), ""})
 	}
 	if e.Sparse != nil {
-		all = append(all, fact{"Sparse", fmt.Sprintf("%d pieces, %s stored", len(e.Sparse), exact(stored(e))), ""})
+		all = append(all, fact{"Sparse", fmt.Sprintf("%d pieces, %s stored", len(e.Sparse), exact(e.Stored())), ""})
 	}
 	return all
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"path"
 	"slices"
-	"sync"
 
 	"vitrine/explore/tarfs"
 )
@@ -19,36 +18,8 @@ const (
 	maxSizeLargest = 100       // files below it
 	maxUsage       = 32 << 20  // bytes that all sums in memory take together
 	maxWalk        = 4_000_000 // entries of an archive without a table
-	maxWalkDepth   = 200       // and its depth
 	barWidth       = 100       // in units of a bar's view box
 )
-
-// usages remembers the sums of layers and images by digest.
-type usages struct {
-	mu  sync.Mutex
-	lru *lru[string, *usage]
-}
-
-// of returns the sums under key, or makes them. Whoever asks has been let through to what key names.
-func (u *usages) of(key string, add func() (*usage, error)) (*usage, error) {
-	u.mu.Lock()
-	if u.lru == nil {
-		u.lru = newLRU[string, *usage](maxUsage)
-	}
-	sums, ok := u.lru.get(key)
-	u.mu.Unlock()
-	if ok {
-		return sums, nil
-	}
-	sums, err := add()
-	if err != nil {
-		return nil, err
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.lru.put(key, sums, sums.cost())
-	return sums, nil
-}
 
 // sizeView is the JSON of /size/ and /sizes/.
 type sizeView struct {
@@ -166,26 +137,11 @@ func tableFiles(ctx context.Context, t *tarfs.Table) iter.Seq2[usageFile, error]
 				yield(usageFile{}, err)
 				return
 			}
-			if bytes := stored(e); bytes > 0 && !yield(usageFile{Path: e.Path, Bytes: bytes}, nil) {
+			if bytes := e.Stored(); bytes > 0 && !yield(usageFile{Path: e.Path, Bytes: bytes}, nil) {
 				return
 			}
 		}
 	}
-}
-
-// stored is how much of a file its layer has: without holes, and nothing for what is no file.
-func stored(e *tarfs.Entry) int64 {
-	switch {
-	case !e.FileMode().IsRegular():
-		return 0
-	case e.Sparse == nil:
-		return e.Size
-	}
-	n := int64(0)
-	for _, x := range e.Sparse {
-		n += x.Length
-	}
-	return n
 }
 
 func walkFiles(ctx context.Context, files fs.FS) iter.Seq2[usageFile, error] {

@@ -130,7 +130,7 @@ func deadOrAlive(n *overlay.Node) usageFile {
 	if n.State == overlay.Whiteout {
 		return usageFile{}
 	}
-	f := usageFile{Path: n.Path, Bytes: stored(n.Entry), Layer: n.Layer}
+	f := usageFile{Path: n.Path, Bytes: n.Entry.Stored(), Layer: n.Layer}
 	if n.State != overlay.Live {
 		f.Dead, f.By = n.State.String(), n.By
 	}
@@ -180,7 +180,7 @@ func imageRows(t target, f *flat, sums *usage) ([]sizeRow, error) {
 }
 
 func (r *sizeRow) count(e *tarfs.Entry, live bool) {
-	n := stored(e)
+	n := e.Stored()
 	switch {
 	case n == 0:
 	case live:

@@ -87,7 +87,7 @@ func addUp(own map[string]*usageSum) map[string]*usageSum {
 	return all
 }
 
-// cost is what u takes in memory, roughly, in bytes.
+// cost implements costly.
 func (u *usage) cost() int64 {
 	return 160*int64(len(u.dirs)) + 120*int64(len(u.largest)+len(u.wasted))
 }
@@ -99,7 +99,7 @@ func below(files []usageFile, dir string, n int) []usageFile {
 		if len(found) == n {
 			break
 		}
-		if dir == "." || inside(f.Path, dir) {
+		if inside(f.Path, dir) {
 			found = append(found, f)
 		}
 	}

@@ -86,17 +86,3 @@ func (d *dir) ReadDir(n int) ([]fs.DirEntry, error) {
 	}
 	return list, nil
 }
-
-// stored returns how many bytes of content a layer has of an entry: without the holes of sparse files.
-func stored(e *tarfs.Entry) (n int64) {
-	if !e.FileMode().IsRegular() {
-		return 0
-	}
-	if e.Sparse == nil {
-		return e.Size
-	}
-	for _, x := range e.Sparse {
-		n += x.Length
-	}
-	return n
-}

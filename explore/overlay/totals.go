@@ -97,7 +97,7 @@ func (c *counter) count(n *Node) error {
 			c.linked[place{t.Layer, t.Entry.Header}] = t
 		}
 	case n.Entry.FileMode().IsRegular():
-		bytes := stored(n.Entry)
+		bytes := n.Entry.Stored()
 		l.All.add(bytes)
 		if n.State == Live {
 			l.Live.add(bytes)
@@ -109,7 +109,7 @@ func (c *counter) count(n *Node) error {
 func (c *counter) sum() (t Totals) {
 	for _, n := range c.linked {
 		if n.Entry.FileMode().IsRegular() {
-			c.layers[n.Layer].Live.add(stored(n.Entry))
+			c.layers[n.Layer].Live.add(n.Entry.Stored())
 		}
 	}
 	t.Layers = c.layers

@@ -81,3 +81,17 @@ var typeModes = map[byte]fs.FileMode{
 	TypeBlock:   fs.ModeDevice,
 	TypeFIFO:    fs.ModeNamedPipe,
 }
+
+// Stored returns how many bytes the archive has of the content: without the holes of sparse files, and nothing for what is no regular file.
+func (e *Entry) Stored() (n int64) {
+	switch {
+	case !e.FileMode().IsRegular():
+		return 0
+	case e.Sparse == nil:
+		return e.Size
+	}
+	for _, x := range e.Sparse {
+		n += x.Length
+	}
+	return n
+}
