@@ -50,16 +50,12 @@ func (h *handler) openSide(ctx context.Context, r *request, ref, platform string
 		}
 		t = t.at(d.Digest)
 	}
-	m, err := h.store.GetManifest(ctx, t.Name, t.Digest)
+	c, err := h.contents(ctx, t.Name, t.Digest)
 	if errors.Is(err, storage.ErrManifestUnknown) && !errors.Is(err, storage.ErrDamaged) {
 		return s, h.openLayerSide(ctx, s, t)
 	}
 	if err != nil {
 		return nil, err
-	}
-	c, err := oci.ParseManifest(m.MediaType, m.Raw)
-	if err != nil {
-		return nil, wrapBad(err)
 	}
 	if len(c.Manifests) > 0 {
 		child, err := choosePlatform(c.Manifests, platform)
@@ -67,12 +63,15 @@ func (h *handler) openSide(ctx context.Context, r *request, ref, platform string
 			return nil, err
 		}
 		t, s.Platform = t.at(child.Digest), platformName(child.Platform)
+		if c, err = h.contents(ctx, t.Name, t.Digest); err != nil {
+			return nil, err
+		}
 	}
-	return s, h.openImageSide(ctx, s, t)
+	return s, h.openImageSide(ctx, s, t, c)
 }
 
-func (h *handler) openImageSide(ctx context.Context, s *side, t target) error {
-	f, err := h.openFlat(ctx, t.Name, t.Digest)
+func (h *handler) openImageSide(ctx context.Context, s *side, t target, c *oci.Contents) error {
+	f, err := h.layOut(ctx, t.Name, t.Digest, c)
 	if err != nil {
 		return err
 	}

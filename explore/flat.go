@@ -28,17 +28,28 @@ type flat struct {
 	open   []*Layer         // by layer: nil for those that cannot be
 }
 
-// openFlat opens an image by the digest of its manifest. A layer that cannot be opened because of what it is, or that is not here, is
-// missing and has a reason; that there is no such manifest, or that it is no image, is an error.
-func (h *handler) openFlat(ctx context.Context, name oci.Name, d digest.Digest) (*flat, error) {
+// contents reads a manifest. One that has no contents that we know is a bad request.
+func (h *handler) contents(ctx context.Context, name oci.Name, d digest.Digest) (*oci.Contents, error) {
 	m, err := h.store.GetManifest(ctx, name, d)
 	if err != nil {
 		return nil, err
 	}
 	c, err := oci.ParseManifest(m.MediaType, m.Raw)
+	return c, wrapBad(err)
+}
+
+// openFlat opens an image by the digest of its manifest.
+func (h *handler) openFlat(ctx context.Context, name oci.Name, d digest.Digest) (*flat, error) {
+	c, err := h.contents(ctx, name, d)
 	if err != nil {
-		return nil, badRequest("%s", err)
+		return nil, err
 	}
+	return h.layOut(ctx, name, d, c)
+}
+
+// layOut opens an image whose manifest was read. A layer that cannot be opened because of what it is, or that is not here, is missing and has a
+// reason; that it is no image is an error.
+func (h *handler) layOut(ctx context.Context, name oci.Name, d digest.Digest, c *oci.Contents) (*flat, error) {
 	switch {
 	case len(c.Manifests) > 0:
 		return nil, statusError{400, "This is an index: choose one of its images.", ""}

@@ -39,18 +39,14 @@ func (h *handler) layers(w http.ResponseWriter, r *request) error {
 
 // lookIntoImage opens the image t, as it was after ?layer=. It returns nil where it has sent a page to choose one of an index.
 func (h *handler) lookIntoImage(w http.ResponseWriter, r *request, t target) (*look, error) {
-	m, err := h.store.GetManifest(r.Context(), t.Name, t.Digest)
+	c, err := h.contents(r.Context(), t.Name, t.Digest)
 	if err != nil {
 		return nil, err
-	}
-	c, err := oci.ParseManifest(m.MediaType, m.Raw)
-	if err != nil {
-		return nil, wrapBad(err)
 	}
 	if len(c.Manifests) > 0 {
 		return nil, h.choosePlatform(w, r, t, c.Manifests)
 	}
-	f, err := h.openFlat(r.Context(), t.Name, t.Digest)
+	f, err := h.layOut(r.Context(), t.Name, t.Digest, c)
 	if err != nil {
 		return nil, err
 	}
