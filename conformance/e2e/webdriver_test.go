@@ -145,18 +145,36 @@ func (b *browser) find(selector string) string {
 	return "/element/" + e[elementKey]
 }
 
-// click clicks on what find finds, and fails if no other page comes of a link.
-func (b *browser) click(selector string) {
+// leave does what leads to another page, and waits until that one is there: a driver may answer as soon as the click is done.
+func (b *browser) leave(act func()) {
 	b.t.Helper()
-	b.call("POST", b.find(selector)+"/click", nil, nil)
+	b.run("document.documentElement.dataset.old = 'yes'", nil)
+	act()
+	var there bool
+	for range 300 {
+		err := b.try("POST", "/execute/sync", map[string]any{"args": []any{},
+			"script": "return document.readyState === 'complete' && !document.documentElement.dataset.old"}, &there)
+		if err == nil && there { // between two pages there may be none to ask
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	b.t.Fatalf("%s: no other page came", b.url())
 }
 
-// enter types text into an input, and Enter.
+// click clicks on the link that find finds, and waits for its page.
+func (b *browser) click(selector string) {
+	b.t.Helper()
+	e := b.find(selector)
+	b.leave(func() { b.call("POST", e+"/click", nil, nil) })
+}
+
+// enter types text into an input, and Enter, and waits for the page that comes of it.
 func (b *browser) enter(selector, text string) {
 	b.t.Helper()
 	e := b.find(selector)
 	b.call("POST", e+"/clear", nil, nil)
-	b.call("POST", e+"/value", map[string]string{"text": text + "\ue007"}, nil)
+	b.leave(func() { b.call("POST", e+"/value", map[string]string{"text": text + "\ue007"}, nil) })
 }
 
 func (b *browser) text(selector string) (s string) {
