@@ -25,7 +25,9 @@ type bench struct {
 // target is a server that is measured.
 type target struct {
 	name   string
-	host   string // HOST:PORT
+	host   string  // HOST:PORT
+	prefix string  // of all names here, with its slash
+	source *target // the registry that this one is filled from: everything is pushed there
 	proc   process
 	writes bool  // takes part in the workloads that write, and in no others
 	idle   int64 // VmRSS in bytes before the run
@@ -92,11 +94,11 @@ func (b *bench) row(w workload) row {
 
 // ready sets a workload up on a target; nil if the target can't do it.
 func (b *bench) ready(w workload, t *target) *job {
-	if t.writes && !w.writes {
+	if t.writes && !w.writes || t.source != nil && w.writes {
 		return nil
 	}
 	b.logf("%s: %s", t.name, w.key)
-	c, err := dial(t.host)
+	c, err := dial(t)
 	if err != nil {
 		b.logf("%s: %v", t.name, err)
 		return nil
@@ -119,7 +121,7 @@ type tally struct {
 
 // round times a job once.
 func (b *bench) round(w workload, t *target, j *job) (sample, error) {
-	conns, err := dialAll(t.host, w.workers)
+	conns, err := dialAll(t, w.workers)
 	defer closeAll(conns)
 	if err != nil {
 		return sample{}, err
@@ -165,9 +167,9 @@ func (t *tally) work(c *conn, j *job, next *atomic.Int64, end time.Time) {
 	}
 }
 
-func dialAll(host string, n int) (list []*conn, err error) {
+func dialAll(t *target, n int) (list []*conn, err error) {
 	for range n {
-		c, err := dial(host)
+		c, err := dial(t)
 		if err != nil {
 			return list, err
 		}
@@ -243,7 +245,7 @@ func (b *bench) fresh(name string) string {
 
 // parallel calls f for every i below n, over 8 connections.
 func (b *bench) parallel(t *target, what string, n int, f func(c *conn, i int) error) error {
-	conns, err := dialAll(t.host, 8)
+	conns, err := dialAll(t, 8)
 	defer closeAll(conns)
 	if err != nil {
 		return err

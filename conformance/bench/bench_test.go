@@ -9,7 +9,11 @@ import (
 	"time"
 
 	"vitrine/registry"
+	"vitrine/registry/remote"
+	"vitrine/storage"
 	"vitrine/storage/memory"
+	"vitrine/storage/mux"
+	"vitrine/storage/pullthrough"
 )
 
 var tiny = sizes{64 << 10, 256 << 10, 20 << 10, 4 << 10, 1, 4, 4, 30, 12, 5, 10, 2}
@@ -59,10 +63,40 @@ func TestRegistry(t *testing.T) {
 	}
 }
 
+// TestThrough measures one registry that stands before another: what is read there was pushed to the other.
+func TestThrough(t *testing.T) {
+	far := httptest.NewServer(registry.New(memory.New(), nil))
+	defer far.Close()
+	source := &target{name: "far", host: strings.TrimPrefix(far.URL, "http://")}
+	client, err := remote.New(far.URL, &remote.Options{PlainHTTP: []string{source.host}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	local := memory.New()
+	through := pullthrough.New(local, client, &pullthrough.Options{Prefix: "hub"})
+	defer through.Close()
+	near := httptest.NewServer(registry.New(mux.New(local, map[string]storage.Store{"hub": through}), nil))
+	defer near.Close()
+	b := tinyBench(source, &target{name: "near", host: strings.TrimPrefix(near.URL, "http://"), prefix: "hub/", source: source})
+	var log bytes.Buffer
+	b.log = &log
+	for _, r := range b.measure(workloads) {
+		if missing := r.cells[1] == nil; missing != (r.writes || r.key == "catalog") { // of the catalog of what was not pulled
+			t.Errorf("%s: missing is %v; log:\n%s", r.key, missing, log.String())
+		}
+	}
+	for name := range local.Repositories(t.Context(), "") {
+		if !strings.HasPrefix(string(name), "hub/bench/") {
+			t.Errorf("%s is in the registry that nothing was pushed to", name)
+		}
+	}
+}
+
 // TestWrongContent gives the checks something to find.
 func TestWrongContent(t *testing.T) {
 	good := boundServer(t, false)
-	c, err := dial(good.host)
+	c, err := dial(good)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,6 +170,9 @@ func TestArguments(t *testing.T) {
 		{"-url https://127.0.0.1:5000", false},
 		{"-url http://127.0.0.1", false},
 		{"-target a=http://127.0.0.1:5000,pid=x", false},
+		{"-target a=http://h:1 -target b=http://h:2/hub,pid=7,from=a -only pull-image", true},
+		{"-target b=http://h:2/hub,from=a", false},
+		{"-target a=http://h:1,to=b", false},
 		{"-url http://h:1 -only nothing", false},
 		{"-url http://h:1 -rounds 0", false},
 		{"-url http://h:1 more", false},

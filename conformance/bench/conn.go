@@ -26,11 +26,13 @@ var (
 // conn is a persistent HTTP/1.1 connection (RFC 9112), used by one goroutine. Load generator and server share the machine,
 // so it does less than net/http: no goroutine of its own, no header map, no body that is looked at unless asked for.
 type conn struct {
-	host string // HOST:PORT
-	tcp  *net.TCPConn
-	in   *bufio.Reader
-	out  []byte // the head of the request being sent
-	gone bool   // the server said that it closes
+	host   string // HOST:PORT
+	prefix string // before the names of all repositories: "hub/", or nothing
+	source *conn  // where all goes that writes, if that is another registry
+	tcp    *net.TCPConn
+	in     *bufio.Reader
+	out    []byte // the head of the request being sent
+	gone   bool   // the server said that it closes
 }
 
 // answer is what the workloads need to know of a response.
@@ -43,13 +45,28 @@ type answer struct {
 	closes   bool
 }
 
-func dial(host string) (*conn, error) {
-	c := &conn{host: host, in: bufio.NewReaderSize(nil, 16<<10)}
-	return c, c.redial()
+func dial(t *target) (*conn, error) {
+	c := &conn{host: t.host, prefix: t.prefix, in: bufio.NewReaderSize(nil, 16<<10)}
+	if err := c.redial(); err != nil || t.source == nil {
+		return c, err
+	}
+	var err error
+	c.source, err = dial(t.source)
+	return c, err
+}
+
+// origin is the connection to where things are pushed.
+func (c *conn) origin() *conn {
+	if c.source != nil {
+		return c.source
+	}
+	return c
 }
 
 func (c *conn) redial() error {
-	c.Close()
+	if c.tcp != nil {
+		c.tcp.Close()
+	}
 	nc, err := net.DialTimeout("tcp", c.host, 10*time.Second)
 	if err != nil {
 		return err
@@ -64,12 +81,18 @@ func (c *conn) Close() {
 	if c.tcp != nil {
 		c.tcp.Close()
 	}
+	if c.source != nil {
+		c.source.Close()
+	}
 }
 
-// path is what to ask this server for to follow a Location or a Link, which may be a whole URL.
+// path is what to ask this server for to follow a Location or a Link, which may be a whole URL: a path as do takes it, without the prefix.
 func (c *conn) path(location string) string {
 	if _, rest, ok := strings.Cut(location, "://"); ok {
-		return rest[max(0, strings.IndexByte(rest, '/')):]
+		location = rest[max(0, strings.IndexByte(rest, '/')):]
+	}
+	if rest, ok := strings.CutPrefix(location, "/v2/"+c.prefix); ok {
+		return "/v2/" + rest
 	}
 	return location
 }
@@ -88,6 +111,9 @@ func (c *conn) do(want int, w io.Writer, method, path, header string, body ...[]
 }
 
 func (c *conn) exchange(w io.Writer, method, path, header string, body ...[]byte) (answer, error) {
+	if o := c.origin(); o != c && method != "GET" && method != "HEAD" {
+		return o.exchange(w, method, path, header, body...)
+	}
 	if c.gone {
 		if err := c.redial(); err != nil {
 			return answer{}, err
@@ -113,8 +139,11 @@ func (c *conn) send(method, path, header string, body [][]byte) error {
 	for _, b := range body {
 		size += len(b)
 	}
-	o := append(append(append(c.out[:0], method...), ' '), path...)
-	o = append(append(o, " HTTP/1.1\r\nHost: "...), c.host...)
+	o := append(append(c.out[:0], method...), " /v2/"...)
+	if path = strings.TrimPrefix(path, "/v2/"); !strings.HasPrefix(path, "_") { // the catalog is nobody's
+		o = append(o, c.prefix...)
+	}
+	o = append(append(append(o, path...), " HTTP/1.1\r\nHost: "...), c.host...)
 	o = append(append(o, "\r\n"...), header...)
 	if method != "GET" && method != "HEAD" {
 		o = strconv.AppendInt(append(o, "Content-Length: "...), int64(size), 10)

@@ -154,7 +154,7 @@ func (b *blob) check(c *conn, repo string) error {
 
 // image is what push-many pushes: a config of 1 KiB, two layers of 4, 8, 12 or 16 KiB, and a manifest by tag.
 type image struct {
-	blobs    []*blob
+	blobs    []*blob // the layers, then the config
 	manifest []byte
 }
 
@@ -175,18 +175,25 @@ func (c *content) images() *imageSeries {
 
 func (s *imageSeries) next() *image {
 	s.n++
-	config := s.config.next()
-	layers := []*blob{s.layers[s.n%4].next(), s.layers[(s.n+1)%4].next()}
-	m := fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"config":%s,"layers":[%s,%s]}`,
-		typeManifest, config.descriptor(typeConfig), layers[0].descriptor(typeLayer), layers[1].descriptor(typeLayer))
-	return &image{append(layers, config), m}
+	return newImage([]*blob{s.layers[s.n%4].next(), s.layers[(s.n+1)%4].next()}, s.config.next())
+}
+
+func newImage(layers []*blob, config *blob) *image {
+	m := fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"config":%s,"layers":[`, typeManifest, config.descriptor(typeConfig))
+	for i, l := range layers {
+		if i > 0 {
+			m = append(m, ',')
+		}
+		m = append(m, l.descriptor(typeLayer)...)
+	}
+	return &image{append(layers[:len(layers):len(layers)], config), append(m, "]}"...)}
 }
 
 func (b *blob) descriptor(mediaType string) string {
 	return fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":%d}`, mediaType, b.digest, b.size)
 }
 
-func (m *image) config() *blob { return m.blobs[2] }
+func (m *image) config() *blob { return m.blobs[len(m.blobs)-1] }
 
 func (m *image) push(c *conn, repo, tag string) error {
 	for _, b := range m.blobs {

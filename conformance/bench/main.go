@@ -2,6 +2,7 @@
 //
 //	go run ./conformance/bench -url http://127.0.0.1:5000
 //	go run ./conformance/bench -target vitrine=http://127.0.0.1:5000,pid=4711 -target other=http://127.0.0.1:5001,pid=4712 -bound DIR
+//	go run ./conformance/bench -target hub=http://127.0.0.1:5001 -target vitrine=http://127.0.0.1:5000/hub,from=hub -only pull-image
 //	go run ./conformance/bench bound -dir DIR [-addr 127.0.0.1:5009] [-fsync]
 //
 // The first target is the one that the others are compared with. Every workload runs on all targets in turn, for some rounds, and the tables,
@@ -18,7 +19,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -82,7 +82,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	o := &options{}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Func("target", "`NAME=URL[,pid=N]` of a registry; may be given many times", o.addTarget)
+	flags.Func("target", "`NAME=URL[/PREFIX][,pid=N][,from=NAME]` of a registry, or of one that stands before a target named earlier; may be given many times", o.addTarget)
 	flags.Func("url", "`URL` of a registry, named by its host", func(s string) error { return o.addTarget("=" + s) })
 	only := flags.String("only", "", "comma-separated `workloads` to run: "+keys())
 	flags.StringVar(&o.boundDir, "bound", "", "measure the yardstick too, with its content in `DIR`")
@@ -93,7 +93,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		return nil, fmt.Errorf("%w: %w", errUsage, err)
 	}
 	if flags.NArg() > 0 || o.rounds < 1 || len(o.targets) == 0 && o.boundDir == "" {
-		return nil, fmt.Errorf("%w: bench -target NAME=URL[,pid=N] ... [-bound DIR] [-only WORKLOADS]", errUsage)
+		return nil, fmt.Errorf("%w: bench -target NAME=URL[/PREFIX][,pid=N][,from=NAME] ... [-bound DIR] [-only WORKLOADS]", errUsage)
 	}
 	var err error
 	o.list, err = pick(*only)
@@ -124,29 +124,6 @@ func pick(only string) ([]workload, error) {
 		return nil, fmt.Errorf("%w: no workload %.64q; there are %s", errUsage, want[0], keys())
 	}
 	return list, nil
-}
-
-// addTarget parses NAME=URL[,pid=N].
-func (o *options) addTarget(s string) error {
-	name, rest, ok := strings.Cut(s, "=")
-	address, pid, hasPID := strings.Cut(rest, ",pid=")
-	u, err := url.Parse(address)
-	if err != nil || !ok || u.Scheme != "http" || u.Port() == "" {
-		return fmt.Errorf("%w: target %.200q is not NAME=http://HOST:PORT[,pid=N]", errUsage, s)
-	}
-	t := &target{name: name, host: u.Host}
-	if name == "" {
-		t.name = u.Host
-	}
-	if hasPID {
-		n, err := strconv.Atoi(pid)
-		if err != nil || n < 1 {
-			return fmt.Errorf("%w: target %.200q: pid", errUsage, s)
-		}
-		t.proc = process(n)
-	}
-	o.targets = append(o.targets, t)
-	return nil
 }
 
 // addBounds starts the yardstick twice, without and with fsync, and adds both to the targets. stop ends them and removes their content; it is

@@ -67,6 +67,10 @@ var workloads = []workload{
 	{"referrers", "referrers of 1,000, all", "requests/s", 8, false, referrers},
 	{"catalog", "catalog page of 5,000", "requests/s", 8, false, catalogPage},
 	{"mount", "mount", "requests/s", 8, true, mount},
+	{"pull-image", "pull an image of 256 MiB, 8 clients", "MiB/s", 8, false, pullImage},
+	{"pull-many", "pull small images, 8 clients", "images/s", 8, false, pullMany},
+	{"pull-cold", "pull a cold image of 256 MiB", "MiB/s", 1, false, pullCold},
+	{"pull-herd", "32 clients at once, a cold image of 256 MiB", "MiB/s", herd, false, pullHerd},
 }
 
 func pushBig(b *bench, c *conn, t *target) (*job, error) {
@@ -305,7 +309,7 @@ func referrers(b *bench, c *conn, t *target) (*job, error) {
 		return nil, err
 	}
 	path := "/v2/" + repo + "/referrers/" + digestOf(m.manifest)
-	if _, err := c.do(200, nil, "GET", path, ""); err != nil {
+	if _, err := c.origin().do(200, nil, "GET", path, ""); err != nil { // whether there are such lists; what stands before it would keep the empty one
 		return nil, err
 	}
 	if err := emptyBlob().push(c, repo); err != nil {
