@@ -33,6 +33,8 @@ var statuses = []struct {
 	{storage.ErrNoIdentity, http.StatusUnauthorized, "Sign in with the name and password that docker login takes."},
 	{storage.ErrDenied, http.StatusForbidden, "Ask whoever runs this registry."},
 	{storage.ErrTooMany, http.StatusTooManyRequests, "Try again in a while."},
+	{storage.ErrUpstreamTimeout, http.StatusGatewayTimeout, "Try again in a while."},
+	{storage.ErrUpstream, http.StatusBadGateway, "Try again in a while."},
 	{storage.ErrDamaged, http.StatusInternalServerError, "Pushing the image again mends it; vitrine verify finds all that is damaged."},
 	{storage.ErrRepoUnknown, http.StatusNotFound, "The front page lists the repositories that there are."},
 	{storage.ErrManifestUnknown, http.StatusNotFound, "The repository's page lists its tags."},
@@ -56,6 +58,9 @@ func isUnknown(err error) bool {
 // asStatus returns what to tell of err. What it does not know is an error inside, of which the log has the rest.
 func asStatus(err error) (s statusError, known bool) {
 	if errors.As(err, &s) {
+		return s, true
+	}
+	if s, ok := upstreamStatus(err); ok {
 		return s, true
 	}
 	var unsupported *archive.UnsupportedError
@@ -94,6 +99,9 @@ func (h *handler) fail(w http.ResponseWriter, r *request, err error) {
 	}
 	if s.status == http.StatusUnauthorized { // browsers know Basic alone
 		w.Header().Set("WWW-Authenticate", `Basic realm="Vitrine", charset="UTF-8"`)
+	}
+	if after := retryAfter(err); after != "" {
+		w.Header().Set("Retry-After", after)
 	}
 	p := &page{name: "error", Title: http.StatusText(s.status), status: s.status, Crumbs: wayBack(r),
 		View: errorView{s.status, http.StatusText(s.status), s.what, s.hint}}

@@ -48,6 +48,7 @@ type frame struct {
 	JSON     string // URL of the same as JSON
 	Version  string
 	Registry string // host, as commands name it
+	Notes    []noteLine
 }
 
 // form is in what a client wants a page.
@@ -100,11 +101,13 @@ func (h *handler) show(w http.ResponseWriter, r *request, p *page) error {
 	}
 	head := w.Header()
 	head.Set("Content-Type", contentType)
+	notes := r.notes()
+	warn(head, notes)
 	sum := sha256.Sum256(buf.Bytes())
 	tag := `"` + hex.EncodeToString(sum[:12]) + `"`
 	if p.status == 0 || p.status == http.StatusOK {
 		head.Set("ETag", tag)
-		head.Set("Cache-Control", h.cacheControl(p.forever))
+		head.Set("Cache-Control", h.cacheControl(p.forever && len(notes) == 0))
 		if matches(r.Header.Get("If-None-Match"), tag) {
 			w.WriteHeader(http.StatusNotModified)
 			return nil
@@ -161,7 +164,7 @@ func (h *handler) render(buf *bytes.Buffer, r *request, p *page) (contentType st
 }
 
 func (h *handler) frame(r *request, p *page) frame {
-	f := frame{page: p, Version: h.o.Version, Registry: h.host(r), Query: r.query.Get("q")}
+	f := frame{page: p, Version: h.o.Version, Registry: h.host(r), Query: r.query.Get("q"), Notes: r.notes()}
 	u := *r.URL
 	q := u.Query()
 	q.Set("format", "json")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"vitrine/storage"
 	"vitrine/storage/oci"
 )
 
@@ -23,12 +24,14 @@ type request struct {
 	rest  string // what follows it, as it came, without the slash between
 	query url.Values
 
-	rendered func() // is called once the page is made, before it is sent; nil: nobody waits for that
+	noted    *storage.Notes // on what the store has answered; nil: nobody collects them
+	rendered func()         // is called once the page is made, before it is sent; nil: nobody waits for that
 }
 
 // parseRequest takes the path apart. What follows the page means something else for each of them: parseTarget reads the usual form.
 func parseRequest(r *http.Request) (*request, error) {
-	req := &request{Request: r}
+	ctx, noted := storage.WithNotes(r.Context())
+	req := &request{Request: r.WithContext(ctx), noted: noted}
 	if len(r.URL.Path) > maxPath {
 		return req, statusError{http.StatusRequestURITooLong, "The path is longer than any that a layer can have.", ""}
 	}

@@ -1,0 +1,118 @@
+package explore
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"vitrine/explore/inspect"
+	"vitrine/storage"
+)
+
+// upstreamRows says what an error of another registry means to whoever looks at a page. The first that fits counts. Its own statuses stay its own: a 401
+// of ours would have a browser ask for the password of this registry.
+var upstreamRows = []struct {
+	is     error
+	status int
+	what   string // in a sentence that begins with what the registry did
+	hint   string
+}{
+	{storage.ErrTooMany, http.StatusTooManyRequests, "it wants to be asked less often", "Try again in a while; what was looked at before is still here."},
+	{storage.ErrUpstreamTimeout, http.StatusGatewayTimeout, "it took too long", "Try again; if it stays so, that registry is in trouble."},
+	{storage.ErrUnsupported, http.StatusNotImplemented, "it cannot do what this page needs", "Other pages of the same image may do."},
+	{storage.ErrDamaged, http.StatusBadGateway, "nothing of that is shown", "Try again; if it stays so, that registry, or something on the way to it, is broken."},
+	{storage.ErrNoIdentity, http.StatusForbidden, "it does not say this to somebody whom it does not know", "There may be no such repository, or it is private. A look at the spelling of its name may help."},
+	{storage.ErrDenied, http.StatusForbidden, "it does not allow this", "There may be no such repository, or it is private. A look at the spelling of its name may help."},
+	{storage.ErrManifestUnknown, http.StatusNotFound, "there is no such manifest or tag", "The repository's page lists its tags."},
+	{storage.ErrBlobUnknown, http.StatusNotFound, "there is no such blob", "The repository's page lists its tags."},
+	{storage.ErrRepoUnknown, http.StatusNotFound, "there is no such repository", "A look at the spelling of its name may help."},
+	{storage.ErrUpstream, http.StatusBadGateway, "", "It may be down, or in trouble. Try again in a while."},
+}
+
+// upstreamStatus says what another registry answered, or did not, if err comes of that: which one, with the status, and nothing of how it is reached.
+func upstreamStatus(err error) (statusError, bool) {
+	u, ok := errors.AsType[*storage.UpstreamError](err)
+	if !ok {
+		return statusError{}, false
+	}
+	if u.Status == 0 && errors.Is(err, storage.ErrDenied) { // nobody was asked
+		return statusError{http.StatusForbidden, inspect.Visible(u.Host, maxHost) + " is not asked from here: only public addresses are, at the ports 80, 443 and 5000.",
+			"Whoever runs this can allow a host by its name."}, true
+	}
+	for _, row := range upstreamRows {
+		if errors.Is(err, row.is) {
+			return statusError{row.status, whatHappened(u, row.what) + ".", row.hint}, true
+		}
+	}
+	return statusError{http.StatusBadGateway, whatHappened(u, "") + ".", "Try again in a while."}, true
+}
+
+// maxHost bounds the name of a host, with a port, in bytes (RFC 1035, 2.3.4).
+const maxHost = 260
+
+// whatHappened is a sentence without its end.
+func whatHappened(u *storage.UpstreamError, what string) string {
+	if u.Status == 0 && what == "" {
+		for _, t := range troubles {
+			if strings.Contains(u.Err.Error(), t.part) {
+				return inspect.Visible(u.Host, maxHost) + " " + t.says
+			}
+		}
+	}
+	if what == "" && u.Status != 0 {
+		what = strings.TrimPrefix(strings.TrimPrefix(u.Err.Error(), storage.ErrUpstream.Error()), ": ")
+	}
+	brief := u.Brief()
+	if u.Status == 0 && !errors.Is(u, storage.ErrDamaged) || what == "" {
+		return inspect.Visible(brief, maxValue)
+	}
+	return inspect.Visible(brief+": "+what, maxValue)
+}
+
+// troubles are words for why there was no answer, by a part of the error's text: the rest of that may name addresses inside.
+var troubles = []struct{ part, says string }{
+	{"no such host", "is a name that means no address"},
+	{"HTTP response to HTTPS client", "does not speak https there"},
+	{"x509:", "shows a certificate that is not good for it"},
+	{"connection refused", "refuses connections"},
+}
+
+// retryAfter is when to ask again after err, as a Retry-After has it; "" where that is not known.
+func retryAfter(err error) string {
+	u, ok := errors.AsType[*storage.UpstreamError](err)
+	if !ok || u.RetryAfter <= 0 {
+		return ""
+	}
+	return strconv.FormatInt(int64((u.RetryAfter+time.Second-1)/time.Second), 10)
+}
+
+// noteLine is a note that an answer of the store came with, as a page shows it.
+type noteLine struct {
+	Kind storage.NoteKind
+	Text string
+}
+
+// notes are those on what the page was made of so far.
+func (r *request) notes() (lines []noteLine) {
+	if r.noted == nil {
+		return nil
+	}
+	for _, n := range r.noted.All() {
+		lines = append(lines, noteLine{n.Kind, inspect.Visible(n.Text, maxValue)})
+	}
+	return lines
+}
+
+// warn says the same in headers, for those who read no page (RFC 7234, 5.5: 110 for what is stale, 199 for anything else).
+func warn(head http.Header, lines []noteLine) {
+	for _, l := range lines {
+		code := 199
+		if l.Kind == storage.Stale {
+			code = 110
+		}
+		head.Add("Warning", fmt.Sprintf("%d - %s", code, strconv.QuoteToASCII(l.Text)))
+	}
+}
