@@ -12,12 +12,17 @@ var (
 	ErrBlobUnknown     = errors.New("blob unknown")
 	ErrManifestUnknown = errors.New("manifest unknown")
 	ErrUploadUnknown   = errors.New("upload unknown")
+	ErrFileUnknown     = errors.New("file unknown")
 
 	ErrDigestMismatch = errors.New("digest does not match the content")
 	ErrOffset         = errors.New("not at the end of the upload")
 	ErrTagMatch       = errors.New("the tag does not fulfil the condition")
+	ErrFileMatch      = errors.New("the file does not fulfil the condition")
+	ErrFilePath       = errors.New("not a path of a file")
+	ErrFileHolds      = errors.New("a file of the repository has this content")
+	ErrFileGeneration = errors.New("the file belongs to an index that changes as a whole")
 
-	ErrDamaged     = errors.New("damaged in the store")               // comes with ErrBlobUnknown or ErrManifestUnknown
+	ErrDamaged     = errors.New("damaged in the store")               // comes with ErrBlobUnknown, ErrManifestUnknown or ErrFileUnknown
 	ErrNoSpace     = errors.New("no space left in the store")         //
 	ErrUnsupported = errors.New("not supported")                      // by this store, or not any more: a read-only one
 	ErrDenied      = errors.New("access denied")                      // whoever asks is known, and may not

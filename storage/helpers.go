@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 
@@ -121,6 +123,8 @@ func Manifests(ctx context.Context, s Reader, repo oci.Name) iter.Seq2[oci.Descr
 	}
 	return unsupported[oci.Descriptor]("a list of manifests")
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func unsupported[T any](what string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {

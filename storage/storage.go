@@ -58,7 +58,7 @@ type BlobStore interface {
 	// MountBlob links a blob of the repository from into repo [end-11], durably when it returns nil. It fails with
 	// ErrBlobUnknown when from does not have it.
 	MountBlob(ctx context.Context, repo oci.Name, d digest.Digest, from oci.Name) error
-	// DeleteBlob drops the link of repo to the blob [end-10]; other repositories keep theirs.
+	// DeleteBlob drops the link of repo to the blob [end-10]; other repositories keep theirs. ErrFileHolds while a FileStore's file of repo names it.
 	DeleteBlob(ctx context.Context, repo oci.Name, d digest.Digest) error
 }
 
@@ -136,13 +136,13 @@ type Manifest struct {
 	Raw            []byte
 }
 
-// Match is a condition on what a tag points at. The zero Match always holds.
+// Match is a condition on what a tag points at, or a path. The zero Match always holds.
 type Match struct {
 	set bool
 	at  digest.Digest
 }
 
-// Unset holds when the tag does not exist.
+// Unset holds when the tag or the file does not exist.
 func Unset() Match { return Match{set: true} }
 
 // Still holds when the tag points at d.

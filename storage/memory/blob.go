@@ -66,6 +66,9 @@ func (s *Store) DeleteBlob(ctx context.Context, repo oci.Name, d digest.Digest) 
 	if err != nil {
 		return err
 	}
+	if s.repos[repo].names(d) {
+		return fmt.Errorf("%w: %s in %s", storage.ErrFileHolds, d, repo)
+	}
 	delete(c.repos, repo)
 	if len(c.repos) == 0 {
 		delete(s.blobs, d)

@@ -11,12 +11,17 @@ import (
 
 var _ interface {
 	storage.Store
+	storage.FileStore
 	storage.BlobFinder
 	storage.UploadExpirer
 } = memory.New()
 
 func TestStore(t *testing.T) {
 	storagetest.Run(t, func(*testing.T) storage.Store { return memory.New() })
+}
+
+func TestFileStore(t *testing.T) {
+	storagetest.RunFiles(t, func(*testing.T) storagetest.FileStore { return memory.New() })
 }
 
 func TestPutManifestHashes(t *testing.T) {

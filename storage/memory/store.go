@@ -21,7 +21,7 @@ import (
 	"vitrine/storage/oci"
 )
 
-// Store keeps everything in maps. It is a storage.Store, BlobFinder, TagDater and UploadExpirer.
+// Store keeps everything in maps. It is a storage.Store, FileStore, BlobFinder, TagDater and UploadExpirer.
 type Store struct {
 	mu      sync.RWMutex
 	repos   map[oci.Name]*repository // those that exist: none of them is empty
@@ -34,6 +34,8 @@ type repository struct {
 	blobs     int
 	manifests map[digest.Digest]storage.Manifest
 	tags      map[oci.Tag]target // each points at one of manifests
+	files     map[string]storage.File
+	sets      map[string][]storage.Generation // by directory, the last one last
 }
 
 // target is what a tag points at.
@@ -73,7 +75,10 @@ func (s *Store) repository(name oci.Name) (*repository, error) {
 func (s *Store) ensure(name oci.Name) *repository {
 	r, ok := s.repos[name]
 	if !ok {
-		r = &repository{manifests: make(map[digest.Digest]storage.Manifest), tags: make(map[oci.Tag]target)}
+		r = &repository{
+			manifests: make(map[digest.Digest]storage.Manifest), tags: make(map[oci.Tag]target),
+			files: make(map[string]storage.File), sets: make(map[string][]storage.Generation),
+		}
 		s.repos[name] = r
 	}
 	return r
