@@ -3,6 +3,7 @@ package explore
 import (
 	"github.com/opencontainers/go-digest"
 
+	"vitrine/storage"
 	"vitrine/storage/oci"
 )
 
@@ -75,7 +76,7 @@ func (h *handler) artifactView(r *request, m *manifestPage) (*artifactView, erro
 // blobRow is newBlobRow with a look whether the repository has the blob.
 func (h *handler) blobRow(r *request, m *manifestPage, d oci.Descriptor) (blobRow, error) {
 	f := newBlobRow(m, d)
-	_, err := h.store.StatBlob(r.Context(), m.t.Name, d.Digest)
+	_, err := h.store.StatBlob(storage.KeptOnly(r.Context()), m.t.Name, d.Digest)
 	f.Missing = isUnknown(err)
 	return f, unlessUnknown(err)
 }

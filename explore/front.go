@@ -70,11 +70,10 @@ func (h *handler) addNewest(ctx context.Context, v *frontView, names []oci.Name)
 	v.Some = len(names) > maxScanned
 	var newest newestPushes
 	for _, name := range names[:min(len(names), maxScanned)] {
-		for tag, err := range storage.DatedTags(ctx, h.store, name) {
+		for tag, err := range storage.DatedTags(storage.KeptOnly(ctx), h.store, name) {
 			switch {
-			case errors.Is(err, storage.ErrUnsupported):
-				return nil
-			case isUnknown(err): // it went away meanwhile
+			case errors.Is(err, storage.ErrUnsupported): // of this one nobody knows
+			case unlessUnknown(err) == nil && err != nil: // it went away meanwhile
 			case err != nil:
 				return err
 			default:

@@ -3,6 +3,7 @@ package explore
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -85,19 +86,21 @@ func (h *handler) imageView(r *request, m *manifestPage) (*imageView, error) {
 // readConfig reads the configuration. One that is not here or cannot be read is nil, and a note.
 func (h *handler) readConfig(r *request, m *manifestPage, v *imageView) (*imageConfig, error) {
 	d := m.contents.Config
-	size, err := h.store.StatBlob(r.Context(), m.t.Name, d.Digest)
-	switch {
-	case isUnknown(err):
+	b, err := h.store.OpenBlob(r.Context(), m.t.Name, d.Digest)
+	if isUnknown(err) {
 		v.Note = "The configuration is not in this repository, so that no more is known than the manifest says."
 		return nil, nil
-	case err != nil:
+	}
+	if err != nil {
 		return nil, err
-	case size > maxConfig:
-		v.Note = fmt.Sprintf("The configuration has %s; those of up to %s are read.", iec(size), iec(maxConfig))
+	}
+	defer b.Close()
+	if b.Size() > maxConfig {
+		v.Note = fmt.Sprintf("The configuration has %s; those of up to %s are read.", iec(b.Size()), iec(maxConfig))
 		return nil, nil
 	}
-	raw, err := storage.ReadBlob(r.Context(), h.store, m.t.Name, d.Digest, maxConfig)
-	if err != nil {
+	raw := make([]byte, b.Size())
+	if _, err := io.ReadFull(b, raw); err != nil {
 		return nil, err
 	}
 	c := &imageConfig{}
@@ -122,7 +125,7 @@ func (v *imageView) addConfig(h *handler, r *request, m *manifestPage, c *imageC
 func (h *handler) layerRow(r *request, m *manifestPage, d oci.Descriptor) (layerRow, error) {
 	t := target{Name: m.t.Name, Digest: d.Digest, Path: "."}
 	row := layerRow{Digest: d.Digest, MediaType: d.MediaType, Size: d.Size, Foreign: !d.Distributable(), Href: t.href("fs"), SizeHref: t.href("size")}
-	_, err := h.store.StatBlob(r.Context(), m.t.Name, d.Digest)
+	_, err := h.store.StatBlob(storage.KeptOnly(r.Context()), m.t.Name, d.Digest)
 	row.Missing = isUnknown(err)
 	return row, unlessUnknown(err)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"vitrine/storage"
 	"vitrine/storage/oci"
 )
 
@@ -83,7 +84,7 @@ func (h *handler) childRow(r *request, t target, d oci.Descriptor) (childRow, er
 	if d.Platform != nil {
 		row.Platform, row.OS = clipText(platformName(d.Platform), maxPlatform), clipText(d.Platform.OSVersion, maxPlatform)
 	}
-	if _, err := h.store.GetManifest(r.Context(), t.Name, d.Digest); err != nil {
+	if _, err := h.store.GetManifest(storage.KeptOnly(r.Context()), t.Name, d.Digest); err != nil {
 		row.Missing = isUnknown(err)
 		if !isManifest(d.MediaType) {
 			row.Type = d.MediaType

@@ -275,7 +275,7 @@ func (m *manifestPage) descriptor() string {
 
 // addTags finds the tags that point at the manifest, where the store has them all at hand.
 func (h *handler) addTags(r *request, m *manifestPage, v *manifestView) error {
-	for tag, err := range storage.DatedTags(r.Context(), h.store, m.t.Name) {
+	for tag, err := range storage.DatedTags(storage.KeptOnly(r.Context()), h.store, m.t.Name) {
 		switch {
 		case errors.Is(err, storage.ErrUnsupported):
 			return nil

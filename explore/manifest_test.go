@@ -412,7 +412,7 @@ func TestClosed(t *testing.T) {
 	for _, url := range pages {
 		s.has(url)
 	}
-	s.has("/r/secret", `>latest</a>`, "linux/amd64", "2 tags on 1 manifest")
+	s.has("/r/secret", `>latest</a>`, "2 tags", "only the name is known")
 	store.repo = "secret"
 	for _, url := range pages {
 		if w := s.get(url); w.Code != http.StatusForbidden || strings.Contains(w.Body.String(), "amd64") {

@@ -89,7 +89,11 @@ type referrerRow struct {
 func (h *handler) referrersPart(r *request, t target, size int) (*referrersPart, error) {
 	pinned := t.at(t.Digest)
 	v := &referrersPart{Type: r.query.Get("artifactType"), Rows: []referrerRow{}, Href: pinned.href("referrers")}
-	list, err := h.allReferrers(r.Context(), pinned)
+	tags := r.Context()
+	if size < referrerRows { // on the page of a manifest: of another registry's the four tags are not asked for
+		tags = storage.KeptOnly(tags)
+	}
+	list, err := h.allReferrers(r.Context(), tags, pinned)
 	if err != nil {
 		return nil, err
 	}
@@ -153,8 +157,8 @@ func (l *referrerList) add(d oci.Descriptor, via oci.Tag) {
 	l.all = append(l.all, referrer{d, via})
 }
 
-// allReferrers lists what refers to t.
-func (h *handler) allReferrers(ctx context.Context, t target) (*referrerList, error) {
+// allReferrers lists what refers to t. With the ctx tags it looks for those that name such things.
+func (h *handler) allReferrers(ctx, tags context.Context, t target) (*referrerList, error) {
 	l := &referrerList{seen: map[digest.Digest]bool{}}
 	for d, err := range h.store.Referrers(ctx, t.Name, t.Digest) {
 		if errors.Is(err, storage.ErrUnsupported) || l.full {
@@ -168,7 +172,7 @@ func (h *handler) allReferrers(ctx context.Context, t target) (*referrerList, er
 	fallback := oci.ReferrersTag(t.Digest)
 	for _, ending := range []string{"", ".sig", ".att", ".sbom"} {
 		tag := fallback + oci.Tag(ending)
-		found, err := h.byTag(ctx, t.Name, tag, ending == "")
+		found, err := h.byTag(tags, t.Name, tag, ending == "")
 		if err != nil {
 			return nil, err
 		}

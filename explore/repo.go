@@ -35,6 +35,7 @@ type repoView struct {
 	Links    pageLinks     `json:"pages"`
 	Below    *repoTree     `json:"below,omitempty"` // repositories whose names go on
 	Note     string        `json:"note,omitempty"`
+	Undated  bool          `json:"undated,omitempty"` // of most tags no more is known than the name
 	Views    []tab         `json:"-"`
 	Columns  []orderColumn `json:"-"`
 	Orders   []orderColumn `json:"-"`
@@ -42,7 +43,7 @@ type repoView struct {
 
 // tagRow is a manifest of a repository.
 type tagRow struct {
-	Digest digest.Digest `json:"digest"`
+	Digest digest.Digest `json:"digest,omitempty"`
 	Href   string        `json:"href"`
 	Tags   []tagLink     `json:"tags,omitempty"`
 	More   int           `json:"moreTags,omitempty"`
@@ -87,7 +88,7 @@ func (h *handler) repo(w http.ResponseWriter, r *request, name oci.Name) error {
 		return h.folder(w, r, name, below, names)
 	}
 	tags := l.names() // before the list is filtered
-	v := &repoView{Name: name, Tags: l.count, Attached: len(l.attached)}
+	v := &repoView{Name: name, Tags: l.count, Attached: len(l.attached), Undated: l.undated}
 	if nameErr == nil && len(names) > 0 {
 		v.Below = &below
 	}
@@ -133,10 +134,13 @@ func (h *handler) fillRepo(r *request, v *repoView, l *tagList) error {
 	if v.Show == "" {
 		v.Show = "tags"
 	}
-	if l.more {
-		v.Note = "There are more tags than are shown: this registry has to be asked for each of them."
+	if l.undated {
+		v.Note = "Of tags that were never pulled through here only the name is known."
 	}
-	v.addViews()
+	if l.more {
+		v.Note += " There are more than are shown."
+	}
+	v.addViews(l.undated && !h.listsManifests(r.Context(), v.Name))
 	switch v.Show {
 	case "tags":
 		return h.fillTags(r, v, l)
@@ -148,12 +152,20 @@ func (h *handler) fillRepo(r *request, v *repoView, l *tagList) error {
 	return badRequest("%.32q is nothing that a repository has", v.Show)
 }
 
-func (v *repoView) addViews() {
+// listsManifests reports whether the store can tell which manifests a repository has.
+func (h *handler) listsManifests(ctx context.Context, repo oci.Name) bool {
+	for _, err := range storage.Manifests(storage.KeptOnly(ctx), h.store, repo) {
+		return !errors.Is(err, storage.ErrUnsupported)
+	}
+	return true
+}
+
+func (v *repoView) addViews(tagsOnly bool) {
 	href := target{Name: v.Name}.href("r")
 	for _, w := range []struct {
 		show, text string
 		there      bool
-	}{{"tags", "Tags", true}, {"attached", "Attached tags", v.Attached > 0}, {"untagged", "Untagged", true}} {
+	}{{"tags", "Tags", true}, {"attached", "Attached tags", v.Attached > 0}, {"untagged", "Untagged", !tagsOnly}} {
 		show := w.show
 		if show == "tags" {
 			show = ""
@@ -254,11 +266,17 @@ func (h *handler) tagRow(ctx context.Context, repo oci.Name, g *tagGroup, l *tag
 		return tagRow{}, err
 	}
 	t := target{Name: repo, Digest: g.digest}
+	if g.digest == "" {
+		t.Tag = g.tags[0].Tag
+	}
 	row := tagRow{Digest: g.digest, Href: t.href("r"), Pushed: g.time, summary: *g.about, More: max(0, len(g.tags)-tagsInRow)}
 	for _, tag := range g.tags[:min(len(g.tags), tagsInRow)] {
 		row.Tags = append(row.Tags, tagLink{tag.Tag, target{Name: repo, Tag: tag.Tag}.href("r")})
 	}
-	return row, h.addAbout(ctx, t, l, &row)
+	if g.digest == "" {
+		return row, nil
+	}
+	return row, h.addAbout(storage.KeptOnly(ctx), t, l, &row)
 }
 
 // addAbout says what there is about a manifest, each kind once.
@@ -276,7 +294,7 @@ func (h *handler) addAbout(ctx context.Context, t target, l *tagList, row *tagRo
 	}
 	n := 0
 	for d, err := range h.store.Referrers(ctx, t.Name, t.Digest) {
-		if errors.Is(err, storage.ErrUnsupported) {
+		if errors.Is(err, storage.ErrUnsupported) || errors.Is(err, storage.ErrNotKept) {
 			return nil
 		}
 		if err != nil {

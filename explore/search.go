@@ -96,6 +96,7 @@ func (s *searcher) run(ctx context.Context, r *request) error {
 	if s.v.In != "" {
 		return s.image(ctx, r)
 	}
+	ctx = storage.KeptOnly(ctx)
 	var images []imageOf
 	for name, err := range s.h.store.Repositories(ctx, "") {
 		if err != nil {
@@ -145,7 +146,7 @@ func (s *searcher) more(kind string) {
 func (s *searcher) tags(ctx context.Context, name oci.Name) error {
 	for tag, err := range s.h.store.Tags(ctx, name, "") {
 		if err != nil {
-			return err
+			return unlessUnknown(err)
 		}
 		if full := string(name) + ":" + string(tag); s.match.text(string(tag)) || s.match.exactly(full) {
 			s.hit(&s.v.Tags, "tags", searchHit{Text: full, Href: target{Name: name, Tag: tag}.href("r")})

@@ -3,6 +3,7 @@ package explore
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -71,9 +72,10 @@ func newSummaries() *summaries {
 
 // summarize tells of the manifest d, which the store has just said is one of repo. Only an error that is no answer, such as that of a disk, is one here.
 func (h *handler) summarize(ctx context.Context, repo oci.Name, d digest.Digest) (summary, error) {
+	ctx = storage.KeptOnly(ctx) // lists have many rows
 	f, err := h.factsOf(ctx, repo, d)
 	if err != nil {
-		return summary{Kind: kindOther, Missing: true}, unlessUnknown(err)
+		return summary{Kind: kindOther, Missing: isUnknown(err)}, unlessUnknown(err)
 	}
 	s := f.summary
 	if f.child != "" {
@@ -85,12 +87,12 @@ func (h *handler) summarize(ctx context.Context, repo oci.Name, d digest.Digest)
 // addChild adds what an index has of one of its images.
 func (h *handler) addChild(ctx context.Context, repo oci.Name, child digest.Digest, s *summary) error {
 	if _, err := h.store.GetManifest(ctx, repo, child); err != nil {
-		s.Missing = true
+		s.Missing = isUnknown(err)
 		return unlessUnknown(err)
 	}
 	f, err := h.factsOf(ctx, repo, child)
 	if err != nil {
-		s.Missing = true
+		s.Missing = isUnknown(err)
 		return unlessUnknown(err)
 	}
 	of := f.summary
@@ -109,7 +111,7 @@ func (h *handler) addConfig(ctx context.Context, repo oci.Name, f *facts, s *sum
 	}
 	c, err := h.configFactsOf(ctx, repo, f.config)
 	if err != nil {
-		s.Missing = true
+		s.Missing = isUnknown(err)
 		return unlessUnknown(err)
 	}
 	if !c.created.IsZero() {
@@ -278,9 +280,10 @@ func readConfigFacts(raw []byte) *configFacts {
 	return f
 }
 
-// unlessUnknown drops the errors that say that something is not there, or is damaged: pages show that in the place of what they would have shown.
+// unlessUnknown drops the errors that say that something is not there, is damaged, or would have to be fetched from another registry: pages show that in the
+// place of what they would have shown.
 func unlessUnknown(err error) error {
-	if isUnknown(err) {
+	if isUnknown(err) || errors.Is(err, storage.ErrNotKept) {
 		return nil
 	}
 	return err

@@ -16,7 +16,7 @@ import (
 
 // tagGroup is the tags of a repository that point at one manifest.
 type tagGroup struct {
-	digest digest.Digest
+	digest digest.Digest      // "": what the one tag points at would have to be asked for
 	tags   []storage.DatedTag // in byte order
 	time   time.Time          // when the last of them was set
 	about  *summary           // nil until somebody asks
@@ -39,12 +39,12 @@ type tagList struct {
 	attached []attached
 	byOwner  map[digest.Digest][]int // of attached
 	count    int                     // of tags in groups
-	undated  bool                    // the store does not tell times
+	undated  bool                    // they are of another registry: most are names only
 	more     bool                    // there are more than were read
 }
 
-// maxUndated bounds the tags of a repository of a store where each has to be asked for.
-const maxUndated = 500
+// maxUndated bounds the tags of a repository of another registry that are listed, which may have any number.
+const maxUndated = 50_000
 
 // readTags reads the tags of a repository. What signs something, and the like, is kept apart.
 func (h *handler) readTags(ctx context.Context, repo oci.Name) (*tagList, error) {
@@ -62,9 +62,16 @@ func (h *handler) readTags(ctx context.Context, repo oci.Name) (*tagList, error)
 	return l, nil
 }
 
-// readUndated asks for each tag by itself.
+// readUndated reads the names of the tags of another registry. To ask what each of them points at would take a request for each; of those that are kept here it is
+// known.
 func (h *handler) readUndated(ctx context.Context, repo oci.Name, l *tagList) error {
 	l.undated = true
+	kept := map[oci.Tag]storage.DatedTag{}
+	for tag, err := range storage.DatedTags(storage.KeptOnly(ctx), h.store, repo) {
+		if err == nil {
+			kept[tag.Tag] = tag
+		}
+	}
 	byDigest := map[digest.Digest]*tagGroup{}
 	n := 0
 	for tag, err := range h.store.Tags(ctx, repo, "") {
@@ -75,16 +82,23 @@ func (h *handler) readUndated(ctx context.Context, repo oci.Name, l *tagList) er
 			l.more = true
 			return nil
 		}
-		d, err := h.store.ResolveTag(ctx, repo, tag)
-		if isUnknown(err) {
-			continue
+		if known, ok := kept[tag]; ok {
+			l.add(known, repo, byDigest)
+		} else {
+			l.addName(tag, repo)
 		}
-		if err != nil {
-			return err
-		}
-		l.add(storage.DatedTag{Tag: tag, Digest: d.Digest}, repo, byDigest)
 	}
 	return nil
+}
+
+// addName adds a tag of which no more is known than its name.
+func (l *tagList) addName(tag oci.Tag, repo oci.Name) {
+	if _, kind := attachment(tag); kind != "" {
+		l.add(storage.DatedTag{Tag: tag}, repo, nil)
+		return
+	}
+	l.count++
+	l.groups = append(l.groups, &tagGroup{tags: []storage.DatedTag{{Tag: tag}}, about: &summary{}})
 }
 
 func (l *tagList) add(tag storage.DatedTag, repo oci.Name, byDigest map[digest.Digest]*tagGroup) {

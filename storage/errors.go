@@ -31,6 +31,7 @@ var (
 
 	ErrUpstream        = errors.New("another registry failed")                 // down, in trouble, or it answers nonsense
 	ErrUpstreamTimeout = errors.New("another registry did not answer in time") //
+	ErrNotKept         = errors.New("not kept here")                           // and nobody else was to be asked: see KeptOnly
 )
 
 // UpstreamError is an error that another registry gave or caused. It wraps one of the errors above, which says what is wrong.

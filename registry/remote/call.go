@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -25,6 +26,9 @@ type call struct {
 
 // do sends c and returns an answer of 200 or 206, whose body the caller closes. It tries again where that may help.
 func (r *Registry) do(ctx context.Context, c call) (*http.Response, error) {
+	if storage.IsKeptOnly(ctx) {
+		return nil, fmt.Errorf("%w: %s%s", storage.ErrNotKept, r.base.Host, c.route.Path())
+	}
 	for try := 0; ; try++ {
 		res, err := r.once(ctx, c)
 		if err == nil || c.at != nil {

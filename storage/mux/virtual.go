@@ -185,8 +185,11 @@ func (f *failures) verdict(absent error) error {
 	return absent
 }
 
-// passOver tells that a member did not answer.
+// passOver tells that a member did not answer, unless it was not to ask for the answer.
 func (v *Virtual) passOver(ctx context.Context, repo oci.Name, p part, err error) {
+	if errors.Is(err, storage.ErrNotKept) {
+		return
+	}
 	v.log.WarnContext(ctx, "passed over", "repository", repo, "member", p.repo, "error", err)
 	storage.AddNote(ctx, storage.Note{Kind: storage.Partial, Text: cmp.Or(string(p.Name), "a member") + " did not answer and was passed over"})
 }
@@ -203,7 +206,7 @@ func isUnknown(err error) bool {
 // and they upload.
 func (v *Virtual) StatBlob(ctx context.Context, repo oci.Name, d digest.Digest) (int64, error) {
 	size, err := first(ctx, v, repo, storage.ErrBlobUnknown, func(p part) (int64, error) { return p.Store.StatBlob(ctx, p.repo, d) })
-	if _, toErr := v.target(repo); toErr == nil && err != nil && ctx.Err() == nil && !isUnknown(err) {
+	if _, toErr := v.target(repo); toErr == nil && err != nil && ctx.Err() == nil && !isUnknown(err) && !errors.Is(err, storage.ErrNotKept) {
 		v.log.WarnContext(ctx, "passed over", "repository", repo, "error", err)
 		err = fmt.Errorf("%w: %s in %s: %v", storage.ErrBlobUnknown, d, repo, err)
 	}

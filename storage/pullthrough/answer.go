@@ -30,6 +30,14 @@ type question[T any] struct {
 	has bool
 }
 
+// kept is the answer to who wants upstream left alone.
+func (q *question[T]) kept() (T, error) {
+	if !q.has {
+		return q.old, fmt.Errorf("%w: the %s %s", storage.ErrNotKept, q.kind, q.key)
+	}
+	return q.old, nil
+}
+
 // answer asks upstream, and gives the old answer, with a note, where upstream is in trouble or takes its time: it goes on being asked then.
 func answer[T any](ctx context.Context, s *Store, q question[T]) (T, error) {
 	var none T
@@ -38,6 +46,9 @@ func answer[T any](ctx context.Context, s *Store, q question[T]) (T, error) {
 	}
 	if a, ok := s.absent.get(q.kind + " " + q.key); ok && time.Now().Before(a.until) {
 		return none, a.err
+	}
+	if storage.IsKeptOnly(ctx) {
+		return q.kept()
 	}
 	if err := s.unasked(q.kind, q.has); err != nil {
 		return serve(ctx, s, q, err)

@@ -162,6 +162,9 @@ func (w *wanted) mount(from oci.Name) error {
 // follow joins the download, or begins one. It returns when the size is known: nil, nil where that went wrong under another name.
 func (w *wanted) follow() (storage.Blob, error) {
 	s := w.s
+	if storage.IsKeptOnly(w.ctx) {
+		return nil, fmt.Errorf("%w: the blob %s in %s", storage.ErrNotKept, w.d, w.r.name)
+	}
 	if err := s.unasked("download", false); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package pullthrough
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -63,6 +64,22 @@ func (s *Store) listTags(ctx context.Context, r repo) (listed[oci.Tag], error) {
 			return keepList(s.tagLists, key, s.upstream.Tags(ctx, up, ""), cmp.Compare[oci.Tag], cost)
 		},
 	})
+}
+
+// DatedTags implements storage.TagDater for what is kept, which is all there is to know of with storage.KeptOnly: what upstream's other tags point at, it would
+// have to be asked for one by one.
+func (s *Store) DatedTags(ctx context.Context, name oci.Name) iter.Seq2[storage.DatedTag, error] {
+	return func(yield func(storage.DatedTag, error) bool) {
+		r, err := s.allow(name, "tags/list")
+		if err == nil && !storage.IsKeptOnly(ctx) {
+			err = fmt.Errorf("%w: dates of tags of another registry", storage.ErrUnsupported)
+		}
+		if err != nil {
+			yield(storage.DatedTag{}, err)
+			return
+		}
+		passOn(storage.DatedTags(ctx, s.local, r.name), yield)
+	}
 }
 
 // Referrers implements storage.ManifestReader, as Tags does. Upstream that knows no such repository has no referrers.
