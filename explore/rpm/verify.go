@@ -1,0 +1,70 @@
+package rpm
+
+import (
+	"encoding/hex"
+	"errors"
+	"io"
+	"strings"
+)
+
+// Check is one digest that a package has of itself, and whether it fits.
+type Check struct {
+	Name string // as `rpm -Kv` has it: "Header SHA256 digest"
+	Type string // as in [Checksum]
+	Want string // in hexadecimal digits
+	OK   bool
+}
+
+// Verify reads the package that r is, to its end, and compares it with all digests that it has. It says nothing about signatures. The error is r's.
+// What fits is no proof: whoever changed a package can have changed these, too.
+func (p *Package) Verify(r io.ReaderAt) ([]Check, error) {
+	algorithm := hashName(p.Number(tagPayloadDigestAlgo, 0))
+	header := io.NewSectionReader(r, p.HeaderStart, p.HeaderEnd-p.HeaderStart)
+	payload := io.NewSectionReader(r, p.HeaderEnd, p.Size-p.HeaderEnd)
+	both := io.NewSectionReader(r, p.HeaderStart, p.Size-p.HeaderStart)
+	var all []Check
+	for _, c := range []struct {
+		name, kind, want string
+		of               *io.SectionReader
+	}{
+		{"Header SHA3-256 digest", "sha3-256", p.Signature.Text(sigSHA3_256), header},
+		{"Header SHA256 digest", "sha256", p.Signature.Text(sigSHA256), header},
+		{"Header SHA1 digest", "sha1", p.Signature.Text(sigSHA1), header},
+		{"Payload " + strings.ToUpper(algorithm) + " digest", algorithm, p.Text(tagPayloadDigest), payload},
+		{"MD5 digest", "md5", hex.EncodeToString(p.Signature.Bytes(sigMD5)), both},
+	} {
+		if c.want == "" {
+			continue
+		}
+		ok, err := fits(Checksum{c.kind, c.want}, io.NewSectionReader(c.of, 0, c.of.Size()))
+		if err != nil {
+			return all, err
+		}
+		all = append(all, Check{c.name, c.kind, c.want, ok})
+	}
+	if n := p.Signature.size(sigLongSize, sigSize); n > 0 {
+		all = append(all, Check{"Size", "", "", n == both.Size()})
+	}
+	return all, nil
+}
+
+func fits(c Checksum, r io.Reader) (bool, error) {
+	err := c.check("", r, 0)
+	if errors.Is(err, ErrMismatch) || errors.Is(err, ErrFormat) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Signatures names the signatures that a package brings, which nothing here verifies.
+func (p *Package) Signatures() (all []string) {
+	for _, s := range []struct {
+		tag  Tag
+		name string
+	}{{sigOpenPGP, "OpenPGP"}, {sigRSA, "header, RSA"}, {sigDSA, "header, DSA or EdDSA"}, {sigPGP, "header and payload, RSA"}, {sigGPG, "header and payload, DSA"}} {
+		if p.Signature.Has(s.tag) {
+			all = append(all, s.name)
+		}
+	}
+	return all
+}
