@@ -14,19 +14,24 @@ import (
 // maxQueue bounds the manifests that wait for Run. What does not fit is indexed when somebody looks at it.
 const maxQueue = 1024
 
-// queued is a manifest whose layers are to be indexed.
+// queued is a manifest whose layers are to be indexed, or one layer.
 type queued struct {
 	repo oci.Name
 	d    digest.Digest
+	blob bool
 }
 
-// Enqueue tells x of a manifest that was stored, so that Run indexes its layers. It does not block; what waits already is not taken twice, and what
+// Enqueue tells x of a manifest that was stored, so that Run indexes those of its layers that are there. It does not block; what waits already is not taken twice, and what
 // does not fit is left out.
-func (x *Indexer) Enqueue(repo oci.Name, d digest.Digest) {
+func (x *Indexer) Enqueue(repo oci.Name, d digest.Digest) { x.enqueue(queued{repo, d, false}) }
+
+// EnqueueBlob is Enqueue of one blob, which may come long after the manifest that names it. What is no layer costs a look at its first bytes.
+func (x *Indexer) EnqueueBlob(repo oci.Name, d digest.Digest) { x.enqueue(queued{repo, d, true}) }
+
+func (x *Indexer) enqueue(q queued) {
 	if x.o.Cache == nil {
 		return
 	}
-	q := queued{repo, d}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.waiting[q] {
@@ -36,7 +41,7 @@ func (x *Indexer) Enqueue(repo oci.Name, d digest.Digest) {
 	case x.queue <- q:
 		x.waiting[q] = true
 	default:
-		x.o.Log.Debug("too much to index at once: left for the first view", "repository", repo, "digest", d)
+		x.o.Log.Debug("too much to index at once: left for the first view", "repository", q.repo, "digest", q.d)
 	}
 }
 
@@ -59,7 +64,11 @@ func (x *Indexer) work(ctx context.Context, r storage.Reader) {
 			x.mu.Lock()
 			delete(x.waiting, q)
 			x.mu.Unlock()
-			x.indexImage(ctx, r, q)
+			if q.blob {
+				x.indexLater(ctx, q.repo, blobSource(r, q.repo, q.d, ""))
+			} else {
+				x.indexImage(ctx, r, q)
+			}
 		}
 	}
 }
@@ -77,9 +86,14 @@ func (x *Indexer) indexImage(ctx context.Context, r storage.Reader, q queued) {
 		if !l.Distributable() || ctx.Err() != nil {
 			continue
 		}
-		if err := x.indexLayer(ctx, blobSource(r, q.repo, l.Digest, l.MediaType)); err != nil && ctx.Err() == nil {
-			x.o.Log.Debug("a layer has no index", "repository", q.repo, "digest", l.Digest, "error", err)
-		}
+		x.indexLater(ctx, q.repo, blobSource(r, q.repo, l.Digest, l.MediaType))
+	}
+}
+
+// indexLater makes the index of a blob, for whoever looks at it later. That there is none is no trouble.
+func (x *Indexer) indexLater(ctx context.Context, repo oci.Name, s source) {
+	if err := x.indexLayer(ctx, s); err != nil && ctx.Err() == nil {
+		x.o.Log.Debug("a layer has no index", "repository", repo, "digest", s.d, "error", err)
 	}
 }
 

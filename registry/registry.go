@@ -25,6 +25,9 @@ type Options struct {
 	ReadOnly     bool          // every write is 405
 	StallTimeout time.Duration // a body that sends no byte for so long has ended; 0: a minute
 	Log          *slog.Logger  // gets what the client is not told: the causes of 5xx, damaged content; nil: discard
+
+	// Namespace returns what the names of the registry ns, such as docker.io, stand below here; false: nothing is here of that. nil: of none.
+	Namespace func(ns string) (prefix string, ok bool)
 }
 
 // New returns the handler of everything whose path begins with /v2. It parses r.URL.Path by itself and must not stand

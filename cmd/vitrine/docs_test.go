@@ -16,7 +16,7 @@ func TestConfigurationDoc(t *testing.T) {
 		t.Fatal(err)
 	}
 	doc := string(raw)
-	for _, table := range []struct{ name, rows string }{{"settings", settingsTable()}, {"aliases", aliasTable()}} {
+	for _, table := range []struct{ name, rows string }{{"settings", settingsTable()}, {"aliases", aliasTable()}, {"repositories", repositoryTable()}} {
 		doc = between(t, doc, table.name, table.rows)
 	}
 	if *update {
@@ -63,6 +63,20 @@ func aliasTable() string {
 		if s.alias != "" {
 			fmt.Fprintf(&b, "| `%s` | `%s` |\n", s.alias, s.env())
 		}
+	}
+	return b.String()
+}
+
+func repositoryTable() string {
+	var b strings.Builder
+	b.WriteString("| key | of | default | what it is |\n|---|---|---|---|\n")
+	blank := newRepository("x")
+	for _, f := range repositoryFields {
+		of := strings.ReplaceAll(f.kinds, " ", ", ")
+		if f.packages != "" {
+			of += "; " + strings.ReplaceAll(f.packages, " ", ", ")
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | `%s` | %s |\n", f.key, of, f.value(blank).show(), f.help)
 	}
 	return b.String()
 }

@@ -26,10 +26,11 @@ func (c *config) loadFile(name string) error {
 func (c *config) loadBytes(name string, src []byte) error {
 	root, err := parse(src)
 	if err == nil {
-		err = root.object("", c.fields("", func(at int) string {
+		c.where = func(at int) string {
 			line, _ := lineColumn(src, at)
 			return fmt.Sprintf("%s:%d", name, line)
-		}))
+		}
+		err = root.object("", c.fields(""))
 	}
 	if err != nil {
 		return usageError{locate(name, src, err)}
@@ -113,8 +114,8 @@ func label(path string) string {
 	return path + ": "
 }
 
-// fields makes fields of the settings whose keys begin with prefix: "", or "tls.". where names a place in the file.
-func (c *config) fields(prefix string, where func(at int) string) []field {
+// fields makes fields of the settings whose keys begin with prefix: "", or "tls.".
+func (c *config) fields(prefix string) []field {
 	var fields []field
 	for _, s := range settings {
 		rest, ok := strings.CutPrefix(s.key, prefix)
@@ -126,11 +127,11 @@ func (c *config) fields(prefix string, where func(at int) string) []field {
 		switch {
 		case nested && !known:
 			fields = append(fields, field{first, func(path string, n *node) error {
-				return n.object(path, c.fields(path+".", where))
+				return n.object(path, c.fields(path+"."))
 			}})
 		case !nested:
 			fields = append(fields, field{first, func(path string, n *node) error {
-				c.from[path] = where(n.at)
+				c.from[path] = c.where(n.at)
 				return s.value(c).load(path, n)
 			}})
 		}
@@ -139,9 +140,10 @@ func (c *config) fields(prefix string, where func(at int) string) []field {
 }
 
 // ruleList is the list of rules that say who may do what.
-type ruleList struct{ p *[]auth.Rule }
-
-func (v ruleList) set(string) error { return errors.New("can be set in the configuration file only") }
+type ruleList struct {
+	fileOnly
+	p *[]auth.Rule
+}
 
 func (v ruleList) load(path string, n *node) error {
 	var rules []auth.Rule

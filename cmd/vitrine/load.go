@@ -23,6 +23,7 @@ type note struct {
 // Errors are errUsage.
 func load(args, env []string, keys ...string) (c *config, notes []note, rest []string, err error) {
 	c = defaults()
+	c.env = env
 	given, file, rest, err := parseFlags(args, keys)
 	if err != nil {
 		return nil, nil, nil, err

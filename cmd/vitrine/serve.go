@@ -103,7 +103,7 @@ func (s *server) run(ctx context.Context, p *process, l net.Listener) error {
 	defer cancel()
 	wg.Go(func() { s.expire(ctx) })
 	if s.indexer != nil {
-		wg.Go(func() { s.indexer.Run(ctx, s.store) })
+		wg.Go(func() { s.indexer.Run(ctx, s.kept) }) // not through the mounts: what nobody has pulled stays where it is
 	}
 
 	hs := s.httpServer()

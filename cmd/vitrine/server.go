@@ -36,8 +36,10 @@ type server struct {
 	level   *slog.LevelVar
 	certs   *certificates    // nil without TLS
 	kept    storage.Store    // in the root or in memory: what is checked and closed
-	store   storage.Store    // kept, telling indexer what is new
+	mounts  *mounts          // kept, telling indexer what is new, and the repositories that the configuration names
+	store   storage.Store    // all of that by name
 	indexer *explore.Indexer // nil without the explorer
+	first   *plan            // for the mounts, when there is a store
 	live    atomic.Pointer[live]
 	health  health
 }
@@ -72,6 +74,9 @@ func newServer(c *config, logTo io.Writer) (*server, error) {
 	}
 	policy, err := newPolicy(c)
 	if err != nil {
+		return nil, usageError{err}
+	}
+	if s.first, err = c.plan(s.log); err != nil {
 		return nil, usageError{err}
 	}
 	s.level.Set(levelOf(c))
@@ -134,18 +139,22 @@ func (s *server) openStore() error {
 		}
 		s.kept, cache = local, local.Derived(c.exploreCache)
 	}
-	s.store = s.kept
+	told := s.kept
 	if c.explore {
 		s.indexer = explore.NewIndexer(&explore.IndexerOptions{Cache: cache, Log: s.log})
-		s.store = watch.New(s.kept, s.enqueue)
+		told = watch.New(s.kept, s.enqueue)
 	}
+	s.mounts = newMounts(told, s.log)
+	s.mounts.put(s.first)
+	s.store = s.mounts.Store
 	first := *s.live.Load()
 	s.serveStore(&first)
 	s.live.Store(&first)
 	return nil
 }
 
-// enqueue tells the indexer what is new: it looks at the layers of a manifest before anybody asks, and again at a blob that was damaged.
+// enqueue tells the indexer what is new: it looks at the layers of a manifest before anybody asks, and again at a blob that was damaged. Those of a remote
+// repository come after their manifest, if they come.
 func (s *server) enqueue(_ context.Context, e watch.Event) {
 	switch e.Kind {
 	case watch.ManifestStored:
@@ -154,14 +163,19 @@ func (s *server) enqueue(_ context.Context, e watch.Event) {
 		if err := s.indexer.Forget(e.Digest); err != nil {
 			s.log.Warn("a blob that was open", "digest", e.Digest, "error", err)
 		}
+		if s.mounts.isRemote(e.Repo) {
+			s.indexer.EnqueueBlob(e.Repo, e.Digest)
+		}
 	}
 }
 
+// close ends what reads before what is read.
 func (s *server) close() error {
 	var errs []error
 	if s.indexer != nil {
 		errs = append(errs, s.indexer.Close())
 	}
+	errs = append(errs, s.mounts.close())
 	if c, ok := s.kept.(io.Closer); ok {
 		errs = append(errs, c.Close())
 	}
@@ -178,6 +192,7 @@ func (s *server) serveStore(l *live) {
 	}
 	l.registry = registry.New(store, &registry.Options{
 		NoDelete: !l.delete, AllowSparse: l.allowSparse, ReadOnly: l.readOnly, StallTimeout: l.stall, Log: s.log,
+		Namespace: s.mounts.namespace,
 	})
 	l.explorer = http.HandlerFunc(s.front)
 	if s.indexer != nil {
@@ -208,6 +223,7 @@ func (s *server) dispatch(w http.ResponseWriter, r *http.Request) {
 		api.WriteError(w, fmt.Errorf("%w: %w", storage.ErrDenied, err))
 		return
 	}
+	defer s.mounts.uses.leave(s.mounts.uses.enter())
 	switch {
 	case r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/"):
 		s.live.Load().registry.ServeHTTP(w, r)
@@ -268,10 +284,15 @@ func (s *server) apply(c *config) error {
 	if next.policy, err = newPolicy(c); err != nil {
 		return err
 	}
+	planned, err := c.plan(s.log)
+	if err != nil {
+		return err
+	}
 	if next.users, err = s.nextUsers(c); err != nil {
 		return err
 	}
 	s.serveStore(next)
+	s.mounts.put(planned)
 	put()
 	s.level.Set(levelOf(c))
 	s.live.Store(next)
@@ -324,7 +345,7 @@ func (s *server) tell(notes []note) {
 
 // expire forgets old uploads, each hour until ctx ends.
 func (s *server) expire(ctx context.Context) {
-	e, ok := s.store.(storage.UploadExpirer)
+	e, ok := s.kept.(storage.UploadExpirer)
 	if !ok {
 		return
 	}

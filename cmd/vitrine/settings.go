@@ -30,7 +30,12 @@ type config struct {
 
 	uploadAge, drain, stall time.Duration
 
-	from map[string]string // key -> what set it, such as "--addr" or "VITRINE_ADDR"; "default" where nothing did
+	repositories []*repository // in the order of the file
+	offline      bool
+
+	from  map[string]string   // key -> what set it, such as "--addr" or "VITRINE_ADDR"; "default" where nothing did
+	env   []string            // what keys that name a variable look into
+	where func(at int) string // the place in the file that is being loaded; nil: none is
 }
 
 // setting is one thing that can be set: by a key in the configuration file, a flag, and the flag's environment twin.
@@ -59,6 +64,10 @@ var settings = []setting{
 		func(c *config) value { return boolean{&c.delete} }},
 	{"allow_sparse", "allow-sparse", "", false, "take manifests whose layers or children are not there",
 		func(c *config) value { return boolean{&c.allowSparse} }},
+	{"repositories", "", "", false, "other registries, kept as they are pulled, and several repositories under one name: see Repositories below",
+		func(c *config) value { return repositoryList{c: c} }},
+	{"offline", "offline", "", false, "ask no other registry: what is kept of them is served, however old, and nothing else",
+		func(c *config) value { return boolean{&c.offline} }},
 	{"tls.cert", "tls-cert", "REGISTRY_HTTP_TLS_CERTIFICATE", false, "PEM file with the certificate and its chain; with --tls-key it turns HTTPS on; read again when it changes",
 		func(c *config) value { return text{&c.tlsCert} }},
 	{"tls.key", "tls-key", "REGISTRY_HTTP_TLS_KEY", false, "PEM file with the private key",
@@ -68,7 +77,7 @@ var settings = []setting{
 	{"auth.anonymous_pull", "anonymous-pull", "", false, "with --htpasswd: everybody may pull, users may push and delete",
 		func(c *config) value { return boolean{&c.anonymousPull} }},
 	{"auth.rules", "", "", false, "who may pull, push and delete where; the first rule whose pattern fits a repository decides",
-		func(c *config) value { return ruleList{&c.rules} }},
+		func(c *config) value { return ruleList{p: &c.rules} }},
 	{"auth.external_url", "external-url", "REGISTRY_HTTP_HOST", true, "where clients find this registry, such as https://registry.example.com, if not at the Host that they ask for",
 		func(c *config) value { return text{&c.externalURL} }},
 	{"auth.trust_proxy", "trust-proxy", "", true, "believe the X-Forwarded-For and X-Forwarded-Proto of the proxy in front",

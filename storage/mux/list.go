@@ -47,7 +47,10 @@ func (s *Store) BlobRepositories(ctx context.Context, d digest.Digest) iter.Seq2
 // all merges what of yields of the local store and of what is mounted, each of it for its own names.
 func (s *Store) all(of func(storage.Store) iter.Seq2[oci.Name, error]) iter.Seq2[oci.Name, error] {
 	mounts := *s.mounts.Load()
-	seqs := []iter.Seq2[oci.Name, error]{under(mounts, of(s.local), "")}
+	var seqs []iter.Seq2[oci.Name, error]
+	if mounts[""] == nil {
+		seqs = append(seqs, under(mounts, of(s.local), ""))
+	}
 	for _, first := range slices.Sorted(maps.Keys(mounts)) {
 		seqs = append(seqs, under(mounts, of(mounts[first]), first))
 	}

@@ -12,6 +12,9 @@
 // the whole name; so one local store holds what all of them keep, content once, and a blob can be mounted from one into another. A Virtual puts the
 // names of its members in the place of its own.
 //
+// What is mounted at "" takes the names that nothing else is mounted at, in the place of the local store: such as a Virtual of that and of a registry that is
+// asked for what is not known here.
+//
 // What the local store has under a name where something is mounted is seen through that only. The mounts can be replaced at any time, all at once; calls that
 // run end with those that they began with.
 package mux
@@ -37,8 +40,8 @@ type Store struct {
 	mounts atomic.Pointer[map[string]storage.Store]
 }
 
-// New returns a Store that sends names that begin with a key of mounts, or are one, to the Store there, and all others to local. A key is one component
-// of a name.
+// New returns a Store that sends names that begin with a key of mounts, or are one, to the Store there, and all others to the one at "", or to local if
+// there is none. A key is one component of a name, or "".
 func New(local storage.Store, mounts map[string]storage.Store) *Store {
 	s := &Store{local: local}
 	s.Swap(mounts)
@@ -54,7 +57,7 @@ func (s *Store) Swap(mounts map[string]storage.Store) (before map[string]storage
 	return nil
 }
 
-// mountOf returns the first component of name if something is mounted there, else "".
+// mountOf returns the key that name is sent to: its first component if something is mounted there, else "".
 func mountOf(mounts map[string]storage.Store, name oci.Name) string {
 	first, _, _ := strings.Cut(string(name), "/")
 	if _, ok := mounts[first]; ok {
@@ -67,8 +70,8 @@ func mountOf(mounts map[string]storage.Store, name oci.Name) string {
 func (s *Store) at(name oci.Name) storage.Store { return s.among(*s.mounts.Load(), name) }
 
 func (s *Store) among(mounts map[string]storage.Store, name oci.Name) storage.Store {
-	if first := mountOf(mounts, name); first != "" {
-		return mounts[first]
+	if m, ok := mounts[mountOf(mounts, name)]; ok {
+		return m
 	}
 	return s.local
 }

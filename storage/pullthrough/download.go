@@ -63,6 +63,7 @@ func (s *Store) newDownload(r repo, d digest.Digest) *download {
 		return dl
 	}
 	s.downloads[d] = dl
+	s.live++
 	return dl
 }
 
@@ -108,10 +109,11 @@ func (dl *download) release() {
 		dl.up.Close()
 	}
 	dl.mu.Lock()
-	defer dl.mu.Unlock()
 	if dl.file != nil {
 		dl.file.Close()
 	}
+	dl.mu.Unlock()
+	dl.s.released()
 }
 
 // start lets the bytes come, once.

@@ -106,6 +106,8 @@ type Store struct {
 	downloads map[digest.Digest]*download
 	orphans   []*download // running, and nobody reads: the oldest first
 	partials  []partial
+	live      int           // downloads that run or are read
+	idle      chan struct{} // closed when there are none; nil while nobody waits for that
 }
 
 // New returns a Store that keeps in local what it reads of upstream. Close ends it; local and upstream stay open.
