@@ -79,6 +79,7 @@ func CheckGeneration(base string, files map[string]File) error {
 const (
 	maxMediaType = 127 // RFC 6838, 4.2: names of 127 characters; both at their longest are nobody's
 	maxETag      = 128
+	maxClass     = 16
 	maxHeader    = 400 // names and values together
 )
 
@@ -96,6 +97,9 @@ func (f File) Bounded(now time.Time) File {
 	}
 	if cost(f.ETag) > maxETag {
 		f.ETag = ""
+	}
+	if cost(string(f.Class)) > maxClass {
+		f.Class = ""
 	}
 	f.Header = boundedHeader(f.Header)
 	return f

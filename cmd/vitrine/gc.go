@@ -11,7 +11,7 @@ import (
 	"vitrine/storage/disk"
 )
 
-// gc removes what deleting has left behind from a root that no other process uses: blobs that no manifest of their
+// gc removes what deleting has left behind from a root that no other process uses: blobs that no manifest and no file of their
 // repository names and that are older than an upload may be, and content that no repository holds.
 func gc(ctx context.Context, p *process) error {
 	dry := slices.Contains(p.args, "--dry-run")
@@ -39,7 +39,7 @@ func gc(ctx context.Context, p *process) error {
 	if dry {
 		would = "would be "
 	}
-	fmt.Fprintf(p.stdout, "%s: %d blobs that no manifest names %sdropped from repositories, %d files (%d bytes) that no repository holds %[3]sremoved\n",
+	fmt.Fprintf(p.stdout, "%s: %d blobs that no manifest and no file names %sdropped from repositories, %d files (%d bytes) that no repository holds %[3]sremoved\n",
 		c.root, found.Links, would, found.Files, found.Bytes)
 	return nil
 }

@@ -138,7 +138,7 @@ func TestVerify(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "store")
 	d := fill(t, root)
 	out, _ := mustRun(t, &process{args: []string{"verify"}, env: []string{"VITRINE_ROOT=" + root}}, exitOK)
-	if !strings.HasSuffix(out, ": 1 blobs (5 bytes), 1 links, 0 manifests and 0 tags read, 0 problems\n") {
+	if !strings.HasSuffix(out, ": 1 blobs (5 bytes), 1 links, 0 manifests, 0 tags and 0 paths of files read, 0 problems\n") {
 		t.Error(out)
 	}
 	damage(t, root, d)

@@ -25,8 +25,8 @@ func verify(ctx context.Context, p *process) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.root, err)
 	}
-	fmt.Fprintf(p.stdout, "%s: %d blobs (%d bytes), %d links, %d manifests and %d tags read, %d problems\n",
-		c.root, sum.Blobs, sum.Bytes, sum.Links, sum.Manifests, sum.Tags, sum.Problems)
+	fmt.Fprintf(p.stdout, "%s: %d blobs (%d bytes), %d links, %d manifests, %d tags and %d paths of files read, %d problems\n",
+		c.root, sum.Blobs, sum.Bytes, sum.Links, sum.Manifests, sum.Tags, sum.Files, sum.Problems)
 	if sum.Problems > 0 {
 		return errProblems
 	}

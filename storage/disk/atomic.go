@@ -328,6 +328,28 @@ func (t *tree) remove(name string) error {
 	return nil
 }
 
+// removeDirs removes dir and those above it as far as they are empty, but not top.
+func (t *tree) removeDirs(dir, top string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for ; dir != top; dir = path.Dir(dir) {
+		err := t.root.Remove(dir)
+		if errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.EEXIST) {
+			return nil
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		delete(t.made, dir)
+		if d := t.dirs[dir]; d != nil {
+			if err := t.forget(d); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // names lists a directory; one that is not there is empty.
 func (t *tree) names(dir string) ([]string, error) { return t.someNames(dir, -1) }
 

@@ -191,6 +191,13 @@ func (s *Store) DeleteBlob(ctx context.Context, name oci.Name, d digest.Digest) 
 	if l == nil {
 		return fmt.Errorf("%w: %s in %s", storage.ErrBlobUnknown, d, name)
 	}
+	held, err := s.fileHolds(r, d)
+	if err != nil {
+		return err
+	}
+	if held {
+		return fmt.Errorf("%w: %s in %s", storage.ErrFileHolds, d, name)
+	}
 	return s.dropLink(r, blobs, d)
 }
 

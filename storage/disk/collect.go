@@ -16,19 +16,19 @@ import (
 // CollectOptions say what Collect may take for rubbish.
 type CollectOptions struct {
 	Dry    bool      // only count
-	Before time.Time // links to blobs that no manifest of their repository names go if they were made before; zero: none go
+	Before time.Time // links to blobs that no manifest and no file of their repository names go if they were made before; zero: none go
 }
 
 // Collected counts what Collect has found.
 type Collected struct {
-	Links int64 // from repositories to blobs that none of their manifests names
+	Links int64 // from repositories to blobs that none of their manifests and files names
 	Files int64 // of content that no repository holds
 	Bytes int64 // of these files
 }
 
-// Collect drops blobs from repositories whose manifests no longer name them, and then removes content that no repository
+// Collect drops blobs from repositories whose manifests and files no longer name them, and then removes content that no repository
 // holds. It must be the only call that runs on the store: what is pushed while it looks would be taken for rubbish.
-// A repository with a manifest that cannot be read keeps all its blobs.
+// A repository with a manifest or a file's record that cannot be read keeps all its blobs.
 func (s *Store) Collect(ctx context.Context, o CollectOptions) (Collected, error) {
 	c := &collection{Store: s, CollectOptions: o, held: map[digest.Digest]bool{}}
 	for name, err := range s.Repositories(ctx, "") {
@@ -55,9 +55,19 @@ type collection struct {
 	held map[digest.Digest]bool // what some repository holds
 }
 
-// repository notes what r holds, and drops blobs that its manifests do not name.
+// repository notes what r holds, and drops blobs that neither its manifests nor its files name.
 func (c *collection) repository(ctx context.Context, r *repo) error {
 	named, whole, err := c.named(ctx, r)
+	if err != nil {
+		return err
+	}
+	err = c.walkRecords(r, func(_ string, f storage.File, err error) error {
+		named[f.Digest], whole = true, whole && err == nil
+		return ctx.Err()
+	})
+	if err == nil && !c.Dry {
+		err = c.tidyDirs(r.dir(fileTree))
+	}
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,8 @@
 //	  repos/NAME/_manifests/sha256/HEX            -> "SIZE MEDIATYPE [SUBJECT]": ... that manifest
 //	  repos/NAME/_referrers/sha256/SUBJECT/HEX    -> "-": HEX refers to SUBJECT
 //	  repos/NAME/_tags/TAG                        -> "sha256:HEX"
+//	  repos/NAME/_files/tree/@DIR/FILE            -> JSON: what the path DIR/FILE is, see filename.go
+//	  repos/NAME/_files/generations/@DIR/N-MS     files of DIR that were published at once
 //	  uploads/ID, uploads/ID.state                bytes so far; -> "SIZE ALGORITHM HASHSTATE NAME"
 //	  cache/                                      derived data, may be deleted at any time
 //
@@ -60,6 +62,7 @@ type Store struct {
 	manifests cache[linkKey, *link]       //
 	raws      cache[digest.Digest, *rawManifest]
 	referrers cache[linkKey, []oci.Descriptor]
+	listings  cache[dirKey, *listing]
 	uploads   sessions
 	keeping   keeping
 	checking  sync.Mutex
@@ -70,6 +73,7 @@ const (
 	maxLinks     = 1 << 16
 	maxRawBytes  = 8 << 20
 	maxReferrers = 32 << 20 // of which one list may take a quarter: twice the longest page
+	maxListings  = 16 << 20 // of which one directory may take a quarter: 100,000 names of 25 bytes
 )
 
 // Open opens the store at root, and makes it if there is none. It cleans up what a crash has left.
@@ -90,7 +94,7 @@ func Open(root string, o *Options) (*Store, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.links.max, s.uploads.max = maxLinks, maxSessions
-	s.raws.max, s.referrers.max = maxRawBytes, maxReferrers
+	s.raws.max, s.referrers.max, s.listings.max = maxRawBytes, maxReferrers, maxListings
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -36,7 +36,7 @@ func OpenReader(root string, log *slog.Logger) (*Reader, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	s := &Store{tree: newTree(r, false), log: log}
-	s.links.max, s.raws.max, s.referrers.max = maxLinks, maxRawBytes, maxReferrers
+	s.links.max, s.raws.max, s.referrers.max, s.listings.max = maxLinks, maxRawBytes, maxReferrers, maxListings
 	return &Reader{s}, nil
 }
 
@@ -76,6 +76,31 @@ func (r *Reader) DatedTags(ctx context.Context, name oci.Name) iter.Seq2[storage
 // Referrers implements storage.ManifestReader.
 func (r *Reader) Referrers(ctx context.Context, name oci.Name, d digest.Digest) iter.Seq2[oci.Descriptor, error] {
 	return r.s.Referrers(ctx, name, d)
+}
+
+// StatFile implements storage.FileReader.
+func (r *Reader) StatFile(ctx context.Context, name oci.Name, path string) (storage.File, error) {
+	return r.s.StatFile(ctx, name, path)
+}
+
+// OpenFile implements storage.FileReader.
+func (r *Reader) OpenFile(ctx context.Context, name oci.Name, path string) (storage.Blob, storage.File, error) {
+	return r.s.OpenFile(ctx, name, path)
+}
+
+// ListFiles implements storage.FileReader.
+func (r *Reader) ListFiles(ctx context.Context, name oci.Name, dir, after string) iter.Seq2[storage.Entry, error] {
+	return r.s.ListFiles(ctx, name, dir, after)
+}
+
+// Generations implements storage.GenerationReader.
+func (r *Reader) Generations(ctx context.Context, name oci.Name, base string) iter.Seq2[storage.Generation, error] {
+	return r.s.Generations(ctx, name, base)
+}
+
+// GetGeneration implements storage.GenerationReader.
+func (r *Reader) GetGeneration(ctx context.Context, name oci.Name, base string, number int64) (storage.Generation, error) {
+	return r.s.GetGeneration(ctx, name, base, number)
 }
 
 // Repositories implements storage.Reader.

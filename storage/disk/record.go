@@ -198,6 +198,7 @@ func (s *Store) idle(before time.Time) []*session {
 
 var _ interface {
 	storage.Store
+	storage.FileStore
 	storage.BlobFinder
 	storage.TagDater
 	storage.UploadExpirer

@@ -22,9 +22,12 @@ type repo struct {
 	name oci.Name
 
 	mu     sync.RWMutex
-	tags   *tagIndex // nil until first needed
-	listed bool      // known to stand in Store.names
-	linked int       // counts the referrers that came and went
+	tags   *tagIndex  // nil until first needed
+	listed bool       // known to stand in Store.names
+	linked int        // counts the referrers that came and went
+	files  *repoFiles // nil until first needed
+
+	publishing sync.Mutex // held by whoever makes a generation, before mu
 }
 
 // dir returns the path of one of the repository's directories: "_blobs", "sha256".

@@ -27,6 +27,7 @@ func (p Problem) String() string { return p.Path + ": " + p.What }
 // Summary counts what Verify has looked at.
 type Summary struct {
 	Blobs, Links, Manifests, Tags int64
+	Files                         int64 // records of paths, those of generations too
 	Bytes                         int64 // of content, all of it read and hashed
 	Problems                      int
 }
@@ -111,6 +112,10 @@ func (v *verifier) record(name string, e fs.DirEntry, err error) error {
 		return err
 	}
 	repo, kind, rest, ok := splitRecord(name)
+	if ok && kind == "_files" {
+		v.file(name, repo, rest)
+		return nil
+	}
 	target, err := v.root.Readlink(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
