@@ -204,13 +204,17 @@ func (m *image) push(c *conn, repo, tag string) error {
 	return putManifest(c, repo, tag, m.manifest)
 }
 
+// check reads the image back, as clients do: there are registries before others that know of a blob only when its manifest has been asked for.
 func (m *image) check(c *conn, repo, tag string) error {
+	if err := checkManifest(c, repo, tag, m.manifest); err != nil {
+		return err
+	}
 	for _, b := range m.blobs {
 		if err := b.check(c, repo); err != nil {
 			return err
 		}
 	}
-	return checkManifest(c, repo, tag, m.manifest)
+	return nil
 }
 
 // artifact is the i-th manifest that refers to subject; its config and its layer are the empty blob.
