@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"path/filepath"
 	"runtime"
@@ -75,6 +76,25 @@ func newImage(t *testing.T, seed uint64) *image {
 	root, id := l.addImage(t, tars, runtime.GOARCH)
 	l.finish(t, root)
 	return &image{identity: id, root: root, layout: l.dir, archive: dockerArchive(t, l.blobs[id.config], tars)}
+}
+
+// newBigImage makes an image of layers that no archive is in and that are not worth compressing, which takes no time, and returns their digests.
+func newBigImage(t *testing.T, layers ...content) (*image, []digest.Digest) {
+	t.Helper()
+	l := newLayout(t)
+	var id identity
+	var packed []digest.Digest
+	m := manifest{SchemaVersion: 2, MediaType: typeManifest}
+	for _, c := range layers {
+		b := c.bytes()
+		d := l.add(typeLayer, gzippedAt(t, b, gzip.NoCompression))
+		m.Layers, packed, id.layers = append(m.Layers, d), append(packed, d.Digest), append(id.layers, digest.FromBytes(b))
+	}
+	c := l.add(typeConfig, imageConfig(t, id.layers, runtime.GOARCH))
+	m.Config, id.config = &c, c.Digest
+	root := l.add(typeManifest, marshal(t, m))
+	l.finish(t, root)
+	return &image{identity: id, root: root, layout: l.dir}, packed
 }
 
 // newIndex makes an OCI layout of an index called "image" with images for two architectures that share a layer,
@@ -195,10 +215,17 @@ func newTar(t *testing.T, entries ...any) []byte {
 
 func gzipped(t *testing.T, content []byte) []byte {
 	t.Helper()
+	return gzippedAt(t, content, gzip.DefaultCompression)
+}
+
+func gzippedAt(t *testing.T, content []byte, level int) []byte {
+	t.Helper()
 	var buf bytes.Buffer
-	w := gzip.NewWriter(&buf)
-	w.Write(content)
-	if err := w.Close(); err != nil {
+	w, err := gzip.NewWriterLevel(&buf, level)
+	if err == nil {
+		_, err = w.Write(content)
+	}
+	if err := errors.Join(err, w.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return buf.Bytes()

@@ -33,7 +33,7 @@ func newUpstream(t *testing.T) *upstream {
 	u.config, u.socket = filepath.Join(dir, "config.yml"), filepath.Join(dir, "s")
 	write(t, u.config, fmt.Appendf(nil, `
 version: 0.1
-log: {level: warn, accesslog: {disabled: true}}
+log: {level: error, accesslog: {disabled: true}}
 storage:
   filesystem: {rootdirectory: %q}
   delete: {enabled: true}
@@ -47,7 +47,8 @@ auth:
 	t.Cleanup(func() {
 		u.kill()
 		if t.Failed() {
-			t.Logf("the registry behind %s printed:\n%s", u.host, u.out)
+			text := u.out.String()
+			t.Logf("the registry behind %s printed at last:\n%s", u.host, text[max(0, len(text)-2000):])
 		}
 	})
 	return u
