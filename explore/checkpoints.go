@@ -59,7 +59,7 @@ func (h *handler) checkpoints(w http.ResponseWriter, r *request) error {
 	case t.Path != "" && t.Path != ".":
 		return statusError{http.StatusNotFound, "An index has no files here.", "The page of the index has all of it."}
 	}
-	l, err := h.index.Open(r.Context(), h.store, t.Name, t.Digest, r.query.Get("mt"))
+	l, err := h.indexer(r.Context(), t.Name).Open(r.Context(), h.store, t.Name, t.Digest, r.query.Get("mt"))
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (h *handler) showCheckpoints(w http.ResponseWriter, r *request, t target, l
 	return h.show(w, r, &page{name: "checkpoints", Title: "Index of " + short(t.Digest), forever: true, View: v,
 		Crumbs:  []crumb{{string(t.Name), target{Name: t.Name}.href("r")}, {short(t.Digest), t.href("fs")}, {"index", ""}},
 		Tabs:    []tab{{"files", t.href("fs"), false}, {"sizes", t.href("size"), false}, {"blob", blob.href("blob"), false}, {"index", t.href("cache/0"), true}},
-		Command: line("crane blob", quote(h.host(r)+"/"+blob.ref()), "> layer && vitrine index layer")})
+		Command: line("crane blob", h.word(r, blob), "> layer && vitrine index layer")})
 }
 
 func newStreamView(c *zran.Index, t target, from string) (*streamView, error) {

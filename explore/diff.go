@@ -100,7 +100,7 @@ func (h *handler) treeDiff(ctx context.Context, a, b *side) (*treeDiff, error) {
 	if len(a.Problems)+len(b.Problems) > 0 {
 		return compare()
 	}
-	return h.treeDiffs.of(string(a.Digest)+" "+string(b.Digest), compare)
+	return h.treeDiffs.of(h.realm(ctx, a.Name)+string(a.Digest)+" "+h.realm(ctx, b.Name)+string(b.Digest), compare)
 }
 
 func (h *handler) fillDiff(r *request, v *diffView, a, b *side) error {
@@ -252,7 +252,7 @@ func readForDiff(files *overlay.FS, n *overlay.Node) (text, why string, err erro
 // diffCommand is what prints about the same in a shell with process substitution.
 func (h *handler) diffCommand(r *request, a, b *side, path string) command {
 	one := func(s *side) string {
-		ref := quote(h.host(r) + "/" + s.t.ref())
+		ref := h.word(r, s.t)
 		list, file := "crane export "+ref+" - | tar -tv | sort -k6", "crane export "+ref+" - | tar -xO "+quote(path)
 		if s.Kind == "layer" {
 			list, file = "crane blob "+ref+" | tar -tvz | sort -k6", "crane blob "+ref+" | tar -xzO "+quote(path)

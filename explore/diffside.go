@@ -38,7 +38,7 @@ type sideView struct {
 
 // openSide opens what ref names. Of an index it takes the image for platform or, if that is empty, the one for linux/amd64, or else the first.
 func (h *handler) openSide(ctx context.Context, r *request, ref, platform string) (*side, error) {
-	t, err := parseTarget(h.ourOwn(r, ref))
+	t, err := h.refer(ctx, r, h.ourOwn(r, ref))
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func (h *handler) openImageSide(ctx context.Context, s *side, t target, c *oci.C
 }
 
 func (h *handler) openLayerSide(ctx context.Context, s *side, t target) error {
-	l, err := h.index.Open(ctx, h.store, t.Name, t.Digest, "")
+	l, err := h.indexer(ctx, t.Name).Open(ctx, h.store, t.Name, t.Digest, "")
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"vitrine/storage"
+	"vitrine/storage/oci"
 )
 
 // Options are the choices of an explorer; nil is the zero Options.
@@ -23,8 +24,15 @@ type Options struct {
 	// User returns who asks and whether that is known, for the page's head; nil: nobody signs in.
 	User func(context.Context) (name string, known bool)
 
-	NoPush  bool   // the registry takes nothing: an empty one does not show how to push
-	Foreign bool   // fetch layers from the URLs in descriptors of this registry, as /http/ and /https/ want
+	NoPush  bool // the registry takes nothing: an empty one does not show how to push
+	Foreign bool // fetch layers from the URLs in descriptors of this registry, as /http/ and /https/ want
+
+	// Elsewhere reaches other registries, whose repositories then have pages under their host: /r/ghcr.io/team/app:1. Nil: this registry is all.
+	Elsewhere Elsewhere
+	// Here reports whether a name is one of this registry's whatever it has there, as those below a repository that stands in front of another registry
+	// are. Nil: none is.
+	Here func(oci.Name) bool
+
 	Version string // of the program, for the foot of pages
 
 	Log *slog.Logger // nil discards
@@ -43,8 +51,12 @@ func New(store storage.Reader, o *Options) http.Handler {
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
+	if o.Elsewhere != nil {
+		h.anywhere = &anywhere{Reader: store, find: o.Elsewhere, here: o.Here}
+		h.store = h.anywhere
+	}
 	if o.Foreign {
-		h.store = newForeign(store, foreignClient(public))
+		h.store = newForeign(h.store, foreignClient(public))
 	}
 	h.summaries, h.fragments = newSummaries(), newFragments()
 	h.said = newStatements()
@@ -70,9 +82,10 @@ func New(store storage.Reader, o *Options) http.Handler {
 
 // handler answers requests. pages has the first component of a path, and who answers it.
 type handler struct {
-	store     storage.Reader
+	store     storage.Reader // what pages read: this registry, with what is added to it
+	anywhere  *anywhere      // nil: nothing besides
 	o         Options
-	index     *Indexer
+	index     *Indexer // of what is here
 	summaries *summaries
 	fragments *fragments
 	said      *statements
@@ -99,6 +112,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		head.Set("Allow", "GET, HEAD")
 		h.fail(w, &request{Request: r}, statusError{http.StatusMethodNotAllowed, "The explorer only shows; it is asked with GET and HEAD.", ""})
 		return
+	}
+	if h.anywhere != nil {
+		r = r.WithContext(withVisit(r.Context()))
 	}
 	req, err := parseRequest(r)
 	if err == nil {

@@ -83,7 +83,7 @@ const maxOpening = 8
 
 func (f *flat) openLayer(ctx context.Context, h *handler, i int) (*tarfs.FS, error) {
 	d := f.layers[i]
-	l, err := h.index.Open(ctx, h.store, f.name, d.Digest, d.MediaType)
+	l, err := h.indexer(ctx, f.name).Open(ctx, h.store, f.name, d.Digest, d.MediaType)
 	if err != nil {
 		return nil, err
 	}

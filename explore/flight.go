@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -75,7 +76,7 @@ var errClosed = errors.New("the indexer is closed")
 
 // start is called with mu held.
 func (x *Indexer) start(ctx context.Context, f *flight, s source, inSlot bool) {
-	ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	ctx, f.cancel = x.passContext(ctx)
 	if x.closed {
 		f.cancel()
 		f.err = errClosed
@@ -85,6 +86,18 @@ func (x *Indexer) start(ctx context.Context, f *flight, s source, inSlot bool) {
 	x.flights[s.d] = f
 	x.flying.Go(func() { x.fly(ctx, f, s, inSlot) })
 }
+
+// passContext is that of a pass for all who wait: it has the values of the first one's.
+func (x *Indexer) passContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx = context.WithoutCancel(ctx)
+	if x.o.PassTime > 0 {
+		return context.WithTimeoutCause(ctx, x.o.PassTime, errPassTime)
+	}
+	return context.WithCancel(ctx)
+}
+
+// errPassTime says that a pass was not done in time.
+var errPassTime = statusError{http.StatusServiceUnavailable, "Reading this layer for the first time took longer than is allowed.", "It can be pulled; a smaller layer may do."}
 
 // leave is called by everybody who has joined, when he waits no longer. What was borrowed goes with its owner: others try again, with their own.
 func (x *Indexer) leave(f *flight, s source, mine bool) {
@@ -156,6 +169,9 @@ func (x *Indexer) pass(ctx context.Context, f *flight, s source) (index *archive
 		return nil, err
 	}
 	defer blob.Close()
+	if x.o.MaxBlob > 0 && blob.Size() > x.o.MaxBlob {
+		return nil, unprocessable(fmt.Sprintf("It has %s; layers of up to %s are read from other registries.", iec(blob.Size()), iec(x.o.MaxBlob)), "It can be pulled.")
+	}
 	if index := x.inMemory(ctx, s.d, blob.Size()); index != nil {
 		return index, nil
 	}
@@ -167,6 +183,9 @@ func (x *Indexer) pass(ctx context.Context, f *flight, s source) (index *archive
 		err = checkDigest(index, s.d)
 	}
 	if err != nil {
+		if context.Cause(ctx) == errPassTime {
+			return nil, errPassTime
+		}
 		if f.final = in.err == nil && ctx.Err() == nil; f.final {
 			err = aboutBytes(err)
 		}

@@ -29,6 +29,7 @@ type frontView struct {
 	Some         bool      `json:"some,omitempty"` // tags and newest are of some of the repositories
 	Unlisted     bool      `json:"unlisted"`       // there is no catalog to show
 	NoPush       bool      `json:"-"`
+	Elsewhere    bool      `json:"-"`               // other registries can be looked at
 	Start        []command `json:"start,omitempty"` // where nothing is here: lines that change that
 }
 
@@ -47,7 +48,7 @@ func (h *handler) front(w http.ResponseWriter, r *request) error {
 		return statusError{http.StatusNotFound, "There is no such page.", "Everything begins at the front page."}
 	}
 	names, more, err := h.readNames(r.Context(), "")
-	v := &frontView{Unlisted: errors.Is(err, storage.ErrUnsupported), NoPush: h.o.NoPush}
+	v := &frontView{Unlisted: errors.Is(err, storage.ErrUnsupported), NoPush: h.o.NoPush, Elsewhere: h.anywhere != nil}
 	if err != nil && !v.Unlisted {
 		return err
 	}

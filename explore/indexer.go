@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -25,7 +26,14 @@ type IndexerOptions struct {
 	Cache   Cache           // keeps indexes; nil: what is not open any more is read again
 	Archive archive.Options // what is taken from a blob; Hint, Index and Tar.Visit are set by the Indexer
 	MaxFile int64           // bytes of a file that OpenFile opens: 1 GiB by default
-	Log     *slog.Logger    // nil discards
+
+	// Bounds of passes, for registries that strangers choose: bytes of a blob that is read to be indexed, the time that this may take, and, by the room
+	// that Passes has, how many are under way at once, of all Indexers that share it. Zero: any, for ever, as many as there are processors.
+	MaxBlob  int64
+	PassTime time.Duration
+	Passes   chan struct{}
+
+	Log *slog.Logger // nil discards
 
 	// What stays open for the next one: at most so many layers, 128 by default and none if negative, each two open files, and so many bytes of what
 	// they have decoded, 128 MiB by default. Layers in use come on top of that.
@@ -65,6 +73,9 @@ func NewIndexer(o *IndexerOptions) *Indexer {
 	}
 	if o != nil {
 		x.o = *o
+	}
+	if x.o.Passes != nil {
+		x.slots = x.o.Passes
 	}
 	x.o.Workers = max(x.o.Workers, 1)
 	orDefault(&x.o.MaxFile, 1<<30)

@@ -52,7 +52,7 @@ func (h *handler) lookIntoImage(w http.ResponseWriter, r *request, t target) (*l
 	}
 	l := &look{h: h, r: r, t: t, base: t.Digest, seat: &seat{ctx: r.Context()}, image: f, keep: r.pairs("layer")}
 	l.open = append(l.open, f, l.seat)
-	l.source = line("crane export", quote(h.host(r)+"/"+t.with("", false).ref()), "-")
+	l.source = line("crane export", h.word(r, t), "-")
 	if v := r.query.Get("layer"); v != "" {
 		n, err := strconv.Atoi(v)
 		if err != nil || n < 0 || n >= len(f.layers) {
@@ -110,7 +110,7 @@ func (h *handler) choosePlatform(w http.ResponseWriter, r *request, t target, al
 	}
 	return h.show(w, r, &page{name: "platforms", status: http.StatusMultipleChoices, Title: "Files of which image?", View: v, text: text,
 		Crumbs:  []crumb{{string(t.Name), target{Name: t.Name}.href("r")}, {short(t.Digest), ""}},
-		Command: line("crane manifest", quote(h.host(r)+"/"+t.with("", false).ref()), "| jq .manifests")})
+		Command: line("crane manifest", h.word(r, t), "| jq .manifests")})
 }
 
 // stackView says what layers the image of a page has.

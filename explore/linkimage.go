@@ -173,6 +173,9 @@ func (l *linker) imageLink(ref, digest string) link {
 		return link{Href: "https://hub.docker.com/_/scratch", Doc: true}
 	}
 	host, rest := splitHost(ref)
+	if l.h.anywhere != nil && (host == "" || !l.h.local(l.r, host)) {
+		return l.anywhereLink(ref, digest)
+	}
 	if host != "" && !l.h.local(l.r, host) {
 		return link{Href: registrySite(host, rest)}
 	}
@@ -184,6 +187,16 @@ func (l *linker) imageLink(ref, digest string) link {
 		t = t.at(d)
 	}
 	return link{Href: t.href("r")}
+}
+
+// anywhereLink leads to an image wherever it is: what it is called here, the front page knows.
+func (l *linker) anywhereLink(ref, d string) link {
+	named := ref
+	if at, ok := asDigest("", d); ok {
+		named, _, _ = strings.Cut(ref, "@")
+		named += "@" + string(at)
+	}
+	return link{Href: withQuery("/", "image", named)}
 }
 
 // splitHost takes a registry off a reference: the first of several components, if it has a dot or a port, or is localhost.

@@ -40,8 +40,8 @@ type look struct {
 // lookInto opens the layer that t names.
 func (h *handler) lookInto(r *request, t target) (*look, error) {
 	l := &look{h: h, r: r, t: t, base: t.Digest, seat: &seat{ctx: r.Context()}, keep: r.pairs("image", "mt")}
-	l.source = line("crane blob", quote(h.host(r)+"/"+t.with("", false).ref()))
-	layer, err := h.index.Open(r.Context(), h.store, t.Name, t.Digest, r.query.Get("mt"))
+	l.source = line("crane blob", h.word(r, t))
+	layer, err := h.indexer(r.Context(), t.Name).Open(r.Context(), h.store, t.Name, t.Digest, r.query.Get("mt"))
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func (l *look) openInner(n *overlay.Node, at string) error {
 		return err
 	}
 	l.open = append(l.open, f.content)
-	layer, err := l.h.index.OpenFile(l.r.Context(), f.content, f.size, f.digest, path.Base(n.Path))
+	layer, err := l.h.indexer(l.r.Context(), l.t.Name).OpenFile(l.r.Context(), f.content, f.size, f.digest, path.Base(n.Path))
 	if err != nil {
 		return l.report(err)
 	}

@@ -122,7 +122,7 @@ func (h *handler) newManifestPage(r *request, m *manifestPage) *page {
 	if m.byTag {
 		asked.Digest, last = "", ":"+string(m.t.Tag)
 	}
-	p := &page{name: "manifest", Title: string(m.t.Name) + last, Crumbs: append(nameCrumbs(m.t.Name, true), crumb{Text: last}),
+	p := &page{name: "manifest", Title: string(m.t.Name) + last, Crumbs: append(h.nameCrumbs(r, m.t.Name, true), crumb{Text: last}),
 		Command: line("crane manifest ").link(h.word(r, asked), target{Name: m.t.Name}.href("r"), "The repository").add(" | jq ."),
 		text:    func() []byte { return indented(m.m.Raw) }}
 	p.Tabs = m.tabs(asked)
@@ -217,7 +217,7 @@ func (h *handler) addFragments(r *request, m *manifestPage, v *manifestView) (er
 	if r.form() == asJSON {
 		return nil
 	}
-	key := []string{r.Host, string(m.t.Name), string(m.t.Digest)} // links to this registry depend on its name
+	key := []string{h.realm(r.Context(), m.t.Name), r.Host, string(m.t.Name), string(m.t.Digest)} // links to this registry depend on its name
 	if v.Image != nil {
 		v.ImageHTML, err = h.fragment("manifest", "image", append(key, v.Image.missing()), func() (any, error) { return v.Image, nil })
 		if err != nil {
@@ -234,7 +234,7 @@ func (h *handler) addReferrers(r *request, m *manifestPage, v *manifestView) (er
 		return err
 	}
 	speakers := v.Referrers.speakers
-	if m.kind == kindIndex {
+	if m.kind == kindIndex && h.away(r.Context(), m.t.Name) == nil { // each costs a question
 		speakers = append(speakers, attestationsOf(m.contents.Manifests)...)
 	}
 	v.Supply, err = h.statements(r.Context(), m.t, speakers)

@@ -9,6 +9,7 @@ import (
 	"vitrine/explore/archive"
 	"vitrine/explore/tarfs"
 	"vitrine/explore/zran"
+	"vitrine/storage"
 )
 
 // Layer is an open blob as an archive. It may be used by many goroutines at once; Close releases it once none of them reads any more.
@@ -31,13 +32,14 @@ func (l *Layer) Close() error {
 // here: a damaged index is made anew by the next Open, and what is damaged is not kept open.
 func (l *Layer) Report(err error) error {
 	var corrupt *zran.CorruptError
+	upstream, _ := errors.AsType[*storage.UpstreamError](err)
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, zran.ErrIndex), errors.Is(err, tarfs.ErrTable), errors.Is(err, archive.ErrIndex):
 		l.x.o.Log.Warn("an index is damaged and will be made anew", "digest", l.o.d, "error", err)
 		l.x.verdicts.setStale(l.o.d, true)
-	case errors.As(err, &corrupt):
+	case errors.As(err, &corrupt), upstream != nil: // whoever opens it anew may do better: with a login of his own, or by another way
 	default:
 		return err
 	}

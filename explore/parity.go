@@ -91,7 +91,7 @@ func (h *handler) canonical(w http.ResponseWriter, r *request) (done bool, err e
 	if host, rest := splitHost(r.rest); host != "" && slices.Contains(hosted, r.page) && h.local(r, host) {
 		return true, h.redirect(w, r, withoutHost(r, rest), true)
 	}
-	return false, nil
+	return h.respell(w, r)
 }
 
 // withoutHost is the URL of a request without the host at the start of what it is about.

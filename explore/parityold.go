@@ -24,6 +24,9 @@ var oldQueries = []struct {
 // here takes this registry's host off a reference. Another registry's is taken for the first component of a name, which it may be where a registry
 // mirrors others; if there is no such repository, the error says what is not done.
 func (h *handler) here(ctx context.Context, r *request, ref string) (target, error) {
+	if h.anywhere != nil {
+		return h.refer(ctx, r, ref)
+	}
 	host, rest := splitHost(ref)
 	if host == "" || h.local(r, host) {
 		return parseTarget(rest)
@@ -84,6 +87,9 @@ func (h *handler) oldRepo(w http.ResponseWriter, r *request, ref string) error {
 	ref = strings.TrimSuffix(ref, "/")
 	if h.local(r, ref) {
 		return h.redirect(w, r, "/", false)
+	}
+	if host, ok := h.isHost(oci.Name(nameOf(ref, ""))); ok {
+		return h.redirect(w, r, withQuery("/r/"+nameOf(host, ""), r.pairs("format")...), false)
 	}
 	t, err := h.here(r.Context(), r, ref)
 	if err != nil {

@@ -107,12 +107,12 @@ func (h *handler) entryOfImage(ctx context.Context, t target, f *flat, n *overla
 		return nil, nil, err
 	}
 	d := f.layers[n.Layer]
-	l, err := h.index.Open(ctx, h.store, t.Name, d.Digest, d.MediaType)
+	l, err := h.indexer(ctx, t.Name).Open(ctx, h.store, t.Name, d.Digest, d.MediaType)
 	return l, n.Entry, err
 }
 
 func (h *handler) entryOfLayer(ctx context.Context, t target) (*Layer, *tarfs.Entry, error) {
-	l, err := h.index.Open(ctx, h.store, t.Name, t.Digest, "")
+	l, err := h.indexer(ctx, t.Name).Open(ctx, h.store, t.Name, t.Digest, "")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -147,7 +147,8 @@ func hasBytes(e *tarfs.Entry) error {
 
 // addRange finds the part of the blob that has the file, and the line that takes it out.
 func (h *handler) addRange(r *request, t target, v *rangeView, l *Layer, e *tarfs.Entry) error {
-	blob := quote(h.base(r) + "/v2/" + string(t.Name) + "/blobs/" + string(l.o.d))
+	curl, base := h.api(r, t.Name)
+	curl, blob := curl+" -fsSL", quote(base+"/blobs/"+string(l.o.d))
 	switch {
 	case e.Size == 0:
 		v.Why = "The file is empty: there is nothing to read."
@@ -157,9 +158,9 @@ func (h *handler) addRange(r *request, t target, v *rangeView, l *Layer, e *tarf
 		v.Why = fmt.Sprintf("In %s a file has no place of its own.", l.Format)
 	case l.Index.Checkpoints() == nil:
 		v.Cost = &rangeCost{From: e.Data, To: e.Data + e.Size}
-		v.Range = line("curl -fsSL", fmt.Sprintf("-r %d-%d", v.Cost.From, v.Cost.To-1), blob)
+		v.Range = line(curl, fmt.Sprintf("-r %d-%d", v.Cost.From, v.Cost.To-1), blob)
 	default:
-		return v.addCompressed(l.Index, e, blob)
+		return v.addCompressed(l.Index, e, curl, blob)
 	}
 	return nil
 }
@@ -168,7 +169,7 @@ func (h *handler) addRange(r *request, t target, v *rangeView, l *Layer, e *tarf
 const lookahead = 64
 
 // addCompressed is addRange for a gzip stream: common tools begin at the start of a member, which is mostly that of the stream.
-func (v *rangeView) addCompressed(x *archive.Index, e *tarfs.Entry, blob string) error {
+func (v *rangeView) addCompressed(x *archive.Index, e *tarfs.Entry, curl, blob string) error {
 	points := x.Checkpoints()
 	own, err := points.Before(e.Data)
 	if err != nil {
@@ -187,6 +188,6 @@ func (v *rangeView) addCompressed(x *archive.Index, e *tarfs.Entry, blob string)
 		}
 	}
 	v.Cost = &rangeCost{From: member.Bit / 8, To: to, Skipped: e.Data - member.Out, Point: &member}
-	v.Range = line("curl -fsSL", fmt.Sprintf("-r %d-%d", v.Cost.From, to-1), blob, "| gunzip 2>/dev/null |", fmt.Sprintf("tail -c +%d | head -c %d", v.Cost.Skipped+1, e.Size))
+	v.Range = line(curl, fmt.Sprintf("-r %d-%d", v.Cost.From, to-1), blob, "| gunzip 2>/dev/null |", fmt.Sprintf("tail -c +%d | head -c %d", v.Cost.Skipped+1, e.Size))
 	return nil
 }

@@ -233,7 +233,7 @@ func (h *handler) referrers(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if len(v.Rows) == 0 { // of what there is nothing, a repository that is not there is told from one that is
+	if len(v.Rows) == 0 && h.away(r.Context(), t.Name) == nil { // of what there is nothing, a repository that is not there is told from one that is
 		for _, err := range h.store.Tags(r.Context(), t.Name, "") {
 			if err != nil {
 				return err
@@ -247,10 +247,11 @@ func (h *handler) referrers(w http.ResponseWriter, r *request) error {
 			view.JSON = h.jsonView(r, jsonContext{page: "referrers", target: t, kind: docReferrers}, root)
 		}
 	}
-	url := withQuery(h.base(r)+"/v2/"+string(t.Name)+"/referrers/"+string(t.Digest), "artifactType", v.Type)
+	curl, base := h.api(r, t.Name)
+	url := withQuery(base+"/referrers/"+string(t.Digest), "artifactType", v.Type)
 	return h.show(w, r, &page{name: "referrers", Title: "What refers to " + string(t.Name) + "@" + short(t.Digest), View: view,
-		Crumbs:  append(nameCrumbs(t.Name, true), crumb{"@" + short(t.Digest), t.href("r")}, crumb{Text: "referrers"}),
-		Command: line("curl -s", quote(url), "| jq ."), text: v.index})
+		Crumbs:  append(h.nameCrumbs(r, t.Name, true), crumb{"@" + short(t.Digest), t.href("r")}, crumb{Text: "referrers"}),
+		Command: line(curl+" -s", quote(url), "| jq ."), text: v.index})
 }
 
 // index is the list as the registry answers it [end-12a], with what tags have led to besides.

@@ -80,6 +80,9 @@ func (h *handler) repo(w http.ResponseWriter, r *request, name oci.Name) error {
 	}
 	names, more, nameErr := h.readNames(r.Context(), string(name))
 	if err != nil && len(names) == 0 {
+		if host, ok := h.isHost(name); ok {
+			return h.awayHost(w, r, host)
+		}
 		return err
 	}
 	below := newRepoTree(names, string(name), r.query.Get("after"), target{Name: name}.href("r"))
@@ -95,19 +98,32 @@ func (h *handler) repo(w http.ResponseWriter, r *request, name oci.Name) error {
 	if err := h.fillRepo(r, v, l); err != nil {
 		return err
 	}
-	return h.show(w, r, &page{name: "repo", Title: string(name), View: v, Crumbs: nameCrumbs(name, false),
+	return h.show(w, r, &page{name: "repo", Title: string(name), View: v, Crumbs: h.nameCrumbs(r, name, false),
 		Command: line("crane", "ls", h.word(r, target{Name: name})), text: func() []byte { return nameLines(tags) }})
 }
 
 // folder shows the repositories below a name.
 func (h *handler) folder(w http.ResponseWriter, r *request, name oci.Name, below repoTree, names []oci.Name) error {
-	return h.show(w, r, &page{name: "folder", Title: string(name) + "/", View: below, Crumbs: nameCrumbs(name, false),
+	return h.show(w, r, &page{name: "folder", Title: string(name) + "/", View: below, Crumbs: h.nameCrumbs(r, name, false),
 		Command: line("crane catalog " + quote(h.host(r)) + " | grep " + quote("^"+regexpQuote(string(name))+"/")),
 		text:    func() []byte { return nameLines(names) }})
 }
 
 // regexpQuote quotes a name for grep: dots are all that it has to be careful about.
 func regexpQuote(name string) string { return strings.ReplaceAll(name, ".", `\.`) }
+
+// nameCrumbs are those of a name. Of another registry, nobody knows whether there is anything between the host and the repository.
+func (h *handler) nameCrumbs(r *request, name oci.Name, linked bool) []crumb {
+	host, rest, away := h.awayName(r.Context(), name)
+	if !away {
+		return nameCrumbs(name, linked)
+	}
+	last := crumb{Text: string(rest)}
+	if linked {
+		last.Href = target{Name: name}.href("r")
+	}
+	return []crumb{{"Repositories", "/"}, {host, "/r/" + nameOf(host, "")}, last}
+}
 
 // nameCrumbs are the folders of a name, and the repository. linked says whether that is a link: it is not where it is what the page shows.
 func nameCrumbs(name oci.Name, linked bool) []crumb {
@@ -126,7 +142,13 @@ func nameCrumbs(name oci.Name, linked bool) []crumb {
 }
 
 // word is what a command calls a target.
-func (h *handler) word(r *request, t target) string { return quote(h.host(r) + "/" + t.ref()) }
+func (h *handler) word(r *request, t target) string {
+	if host, rest, away := h.awayName(r.Context(), t.Name); away {
+		t.Name = rest
+		return quote(host + "/" + t.ref())
+	}
+	return quote(h.host(r) + "/" + t.ref())
+}
 
 // fillRepo chooses what the query asks for.
 func (h *handler) fillRepo(r *request, v *repoView, l *tagList) error {
@@ -134,7 +156,9 @@ func (h *handler) fillRepo(r *request, v *repoView, l *tagList) error {
 	if v.Show == "" {
 		v.Show = "tags"
 	}
-	if l.undated {
+	if h.away(r.Context(), v.Name) != nil {
+		v.Note = "What the tags of another registry point at, only their own pages ask."
+	} else if l.undated {
 		v.Note = "Of tags that were never pulled through here only the name is known."
 	}
 	if l.more {

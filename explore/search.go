@@ -61,6 +61,9 @@ func (h *handler) search(w http.ResponseWriter, r *request) error {
 	if len(v.Query) > maxQuery {
 		return badRequest("what is searched for is longer than %d bytes", maxQuery)
 	}
+	if host, _ := splitHost(v.Query); host != "" && h.anywhere != nil { // a reference that somebody has pasted
+		return h.oldImage(w, r, v.Query)
+	}
 	p := &page{name: "search", Title: "Search", View: v}
 	if v.Query == "" {
 		return h.show(w, r, p)
@@ -215,7 +218,7 @@ func (s *searcher) layers(ctx context.Context, i imageOf) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if !s.h.index.Indexed(ctx, s.h.store, i.name, d.Digest) {
+		if !s.h.indexer(ctx, i.name).Indexed(ctx, s.h.store, i.name, d.Digest) {
 			s.v.Skipped++
 			continue
 		}
@@ -228,7 +231,7 @@ func (s *searcher) layers(ctx context.Context, i imageOf) error {
 
 // layer looks for files in a layer. One that cannot be opened is no layer with files.
 func (s *searcher) layer(ctx context.Context, i imageOf, d oci.Descriptor) error {
-	l, err := s.h.index.Open(ctx, s.h.store, i.name, d.Digest, d.MediaType)
+	l, err := s.h.indexer(ctx, i.name).Open(ctx, s.h.store, i.name, d.Digest, d.MediaType)
 	if err != nil {
 		s.v.Skipped++
 		return err

@@ -73,12 +73,12 @@ func (h *handler) size(w http.ResponseWriter, r *request) error {
 	if t.Path == "" {
 		t = t.with(".", true)
 	}
-	l, err := h.index.Open(r.Context(), h.store, t.Name, t.Digest, r.query.Get("mt"))
+	l, err := h.indexer(r.Context(), t.Name).Open(r.Context(), h.store, t.Name, t.Digest, r.query.Get("mt"))
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	sums, err := h.usages.of(string(t.Digest), func() (*usage, error) {
+	sums, err := h.usages.of(h.realm(r.Context(), t.Name)+string(t.Digest), func() (*usage, error) {
 		done, err := h.turn(r.Context())
 		if err != nil {
 			return nil, err
@@ -105,7 +105,7 @@ func (h *handler) size(w http.ResponseWriter, r *request) error {
 	p := &page{name: "size", Title: "Where the bytes are", forever: true, View: v, Crumbs: sizeCrumbs(t, "size"),
 		Tabs: []tab{{"files", t.href("fs"), false}, {"sizes", t.href("size"), true}}}
 	if t.Path == "." { // below, the names that the archive has are not those of the page
-		p.Command = line("crane blob", quote(h.host(r)+"/"+t.with("", false).ref()), "|", tarFlags(l), "| sort -n -r -k3")
+		p.Command = line("crane blob", h.word(r, t), "|", tarFlags(l), "| sort -n -r -k3")
 	}
 	return h.show(w, r, p)
 }

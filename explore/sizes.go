@@ -42,7 +42,7 @@ func (h *handler) sizesCommand(r *request, t target) command {
 	if t.Path != "." {
 		list += " " + quote(t.Path)
 	}
-	return line("crane export", quote(h.host(r)+"/"+t.with("", false).ref()), list, "| sort -n -r -k3")
+	return line("crane export", h.word(r, t), list, "| sort -n -r -k3")
 }
 
 // pin sends whoever asks by tag to the page by digest.
@@ -68,7 +68,7 @@ func (h *handler) imageSizes(ctx context.Context, t target, f *flat) (*sizeView,
 	var sums *usage
 	var err error
 	if len(problems) == 0 {
-		sums, err = h.usages.of("image "+string(t.Digest), add)
+		sums, err = h.usages.of(h.realm(ctx, t.Name)+"image "+string(t.Digest), add)
 	} else {
 		sums, err = add() // what is missing now may be there the next time
 	}

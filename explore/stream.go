@@ -24,7 +24,7 @@ func (h *handler) streams(r *request, t target) (f archive.Format, ok bool) {
 		return "", false
 	case q.Has("raw") || q.Has("dl") || q.Has("version") || q.Has("after") || q.Has("sort") || exportKind(r) != "" || len(q["path"]) > 0:
 		return "", false
-	case h.index.Indexed(r.Context(), h.store, t.Name, t.Digest):
+	case h.indexer(r.Context(), t.Name).Indexed(r.Context(), h.store, t.Name, t.Digest):
 		return "", false
 	}
 	blob, err := h.store.OpenBlob(r.Context(), t.Name, t.Digest)
@@ -90,7 +90,7 @@ func (h *handler) stream(w http.ResponseWriter, r *request, t target, f archive.
 // command is what prints the page. name, as the archive has it, is that of its first entry: the others are taken to begin with ./ as it does, or not.
 func (p *streamed) command(name string) command {
 	words, gnu := tool(p.layer.Format, true)
-	c := line("crane blob", quote(p.h.host(p.r)+"/"+p.t.with("", false).ref()), "|", words)
+	c := line("crane blob", p.h.word(p.r, p.t), "|", words)
 	dir := tarfs.Unescape(strings.TrimPrefix(p.dir, "."))
 	if strings.HasPrefix(name, "./") {
 		dir = strings.TrimSuffix("./"+dir, "/")
@@ -165,7 +165,7 @@ func (p *streamed) write(part string, view any) error {
 // follow sends rows until the pass is done. What does not fit on the page is counted.
 func (p *streamed) follow() error {
 	ctx := p.r.Context()
-	for e, err := range p.h.index.Follow(ctx, p.h.store, p.t.Name, p.t.Digest, p.r.query.Get("mt")) {
+	for e, err := range p.h.indexer(ctx, p.t.Name).Follow(ctx, p.h.store, p.t.Name, p.t.Digest, p.r.query.Get("mt")) {
 		if err != nil {
 			return err
 		}

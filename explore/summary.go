@@ -62,12 +62,18 @@ const (
 // only who has asked the store for the same in this request is told.
 type summaries struct {
 	mu      sync.Mutex
-	facts   *lru[digest.Digest, *facts]
-	configs *lru[digest.Digest, *configFacts]
+	facts   *lru[summaryKey, *facts]
+	configs *lru[summaryKey, *configFacts]
+}
+
+// summaryKey names content as seen in a realm.
+type summaryKey struct {
+	realm string
+	d     digest.Digest
 }
 
 func newSummaries() *summaries {
-	return &summaries{facts: newLRU[digest.Digest, *facts](maxFacts), configs: newLRU[digest.Digest, *configFacts](maxFacts / 2)}
+	return &summaries{facts: newLRU[summaryKey, *facts](maxFacts), configs: newLRU[summaryKey, *configFacts](maxFacts / 2)}
 }
 
 // summarize tells of the manifest d, which the store has just said is one of repo. Only an error that is no answer, such as that of a disk, is one here.
@@ -125,9 +131,9 @@ func (h *handler) addConfig(ctx context.Context, repo oci.Name, f *facts, s *sum
 
 // factsOf returns what is known of a manifest, and reads it for that if need be.
 func (h *handler) factsOf(ctx context.Context, repo oci.Name, d digest.Digest) (*facts, error) {
-	x := h.summaries
+	x, realm := h.summaries, h.realm(ctx, repo)
 	x.mu.Lock()
-	f, ok := x.facts.get(d)
+	f, ok := x.facts.get(summaryKey{realm, d})
 	x.mu.Unlock()
 	if ok {
 		return f, nil
@@ -139,14 +145,14 @@ func (h *handler) factsOf(ctx context.Context, repo oci.Name, d digest.Digest) (
 	f = readFacts(m)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.facts.put(own(d), f, f.cost())
+	x.facts.put(summaryKey{realm, own(d)}, f, f.cost())
 	return f, nil
 }
 
 func (h *handler) configFactsOf(ctx context.Context, repo oci.Name, d digest.Digest) (*configFacts, error) {
-	x := h.summaries
+	x, realm := h.summaries, h.realm(ctx, repo)
 	x.mu.Lock()
-	c, ok := x.configs.get(d)
+	c, ok := x.configs.get(summaryKey{realm, d})
 	x.mu.Unlock()
 	if ok {
 		_, err := h.store.StatBlob(ctx, repo, d)
@@ -166,7 +172,7 @@ func (h *handler) configFactsOf(ctx context.Context, repo oci.Name, d digest.Dig
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.configs.put(own(d), c, factOverhead)
+	x.configs.put(summaryKey{realm, own(d)}, c, factOverhead)
 	return c, nil
 }
 

@@ -43,7 +43,10 @@ type statements struct {
 	kept *lru[statementKey, *spoken]
 }
 
-type statementKey struct{ manifest, about digest.Digest }
+type statementKey struct {
+	realm           string
+	manifest, about digest.Digest
+}
 
 // spoken is what a manifest says, and the blobs that it says it in.
 type spoken struct {
@@ -84,7 +87,7 @@ func (h *handler) listen(ctx context.Context, t target, s speaker) ([]statement,
 	if err != nil {
 		return nil, unlessUnknown(err)
 	}
-	key := statementKey{s.manifest, s.about}
+	key := statementKey{h.realm(ctx, t.Name), s.manifest, s.about}
 	x := h.said
 	x.mu.Lock()
 	said, ok := x.kept.get(key)
@@ -98,7 +101,7 @@ func (h *handler) listen(ctx context.Context, t target, s speaker) ([]statement,
 			return nil, unlessUnknown(err)
 		}
 		x.mu.Lock()
-		x.kept.put(statementKey{own(s.manifest), own(s.about)}, said, said.cost())
+		x.kept.put(statementKey{key.realm, own(s.manifest), own(s.about)}, said, said.cost())
 		x.mu.Unlock()
 	}
 	all := slices.Clone(said.all)
