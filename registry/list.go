@@ -32,14 +32,17 @@ func (h *handler) tags(w http.ResponseWriter, r *http.Request, rt api.Route) err
 	buf := listBuffers.Get().(*[]byte)
 	defer putBuffer(buf)
 	b := append((*buf)[:0], `{"name":"`...)
-	b = append(b, rt.Name...)
+	b = append(b, askedName(r, "/tags/list")...)
 	b = append(b, `","tags":[`...)
 	b, next, err := appendPage(b, h.store.Tags(r.Context(), rt.Name, last), n)
 	*buf = b
 	if err != nil {
 		return err
 	}
-	return sendPage(w, rt, append(b, "]}"...), n, next)
+	if next != "" {
+		w.Header()["Link"] = []string{h.nextLink(r, q, "n", strconv.Itoa(n), "last", string(next))}
+	}
+	return sendPage(w, append(b, "]}"...))
 }
 
 // catalog lists the repositories, in byte order, in pages. It is Docker's; the OCI spec has none.
@@ -62,7 +65,10 @@ func (h *handler) catalog(w http.ResponseWriter, r *http.Request, rt api.Route) 
 	if err != nil {
 		return err
 	}
-	return sendPage(w, rt, append(b, "]}"...), n, next)
+	if next != "" {
+		w.Header()["Link"] = []string{api.NextLink(rt.Path(), "n", strconv.Itoa(n), "last", string(next))}
+	}
+	return sendPage(w, append(b, "]}"...))
 }
 
 // pageQuery parses the query of a list. n is the page's size, 0 to maxPage.
@@ -106,12 +112,9 @@ func appendPage[T ~string](b []byte, list iter.Seq2[T, error], n int) (page []by
 	return b, "", nil
 }
 
-// sendPage answers with a page of a list, and a Link to the one behind next.
-func sendPage[T ~string](w http.ResponseWriter, rt api.Route, body []byte, n int, next T) error {
+// sendPage answers with a page of a list.
+func sendPage(w http.ResponseWriter, body []byte) error {
 	header := w.Header()
-	if next != "" {
-		header["Link"] = []string{api.NextLink(rt.Path(), "n", strconv.Itoa(n), "last", string(next))}
-	}
 	header["Content-Type"] = typeJSON
 	header["Cache-Control"] = revalidate
 	return send(w, body)
@@ -157,7 +160,7 @@ func (h *handler) referrers(w http.ResponseWriter, r *http.Request, rt api.Route
 	}
 	header := w.Header()
 	if page.next != "" {
-		header["Link"] = []string{api.NextLink(rt.Path(), "artifactType", kind, "last", page.next)}
+		header["Link"] = []string{h.nextLink(r, q, "artifactType", kind, "last", page.next)}
 	}
 	if kind != "" {
 		header["Oci-Filters-Applied"] = []string{"artifactType"}

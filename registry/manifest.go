@@ -27,14 +27,20 @@ const (
 
 // headManifest says whether a manifest is there, and what it is [end-3].
 func (h *handler) headManifest(w http.ResponseWriter, r *http.Request, rt api.Route) error {
-	m, err := h.manifest(r.Context(), rt)
+	var desc oci.Descriptor
+	var err error
+	if rt.Tag != "" {
+		desc, err = storage.StatTag(r.Context(), h.store, rt.Name, rt.Tag)
+	} else {
+		desc, err = storage.StatManifest(r.Context(), h.store, rt.Name, rt.Digest)
+	}
 	if err != nil {
 		return err
 	}
-	if manifestHeaders(w, r, rt, m.Descriptor) {
+	if manifestHeaders(w, r, rt, desc) {
 		return nil
 	}
-	w.Header()["Content-Length"] = []string{strconv.FormatInt(m.Size, 10)}
+	w.Header()["Content-Length"] = []string{strconv.FormatInt(desc.Size, 10)}
 	return nil
 }
 
@@ -50,7 +56,7 @@ func (h *handler) getManifest(w http.ResponseWriter, r *http.Request, rt api.Rou
 	return send(w, m.Raw)
 }
 
-// manifest returns what rt names. HEAD goes through it too: only who has read the content knows that it is there.
+// manifest returns what rt names.
 func (h *handler) manifest(ctx context.Context, rt api.Route) (storage.Manifest, error) {
 	d := rt.Digest
 	if rt.Tag != "" {

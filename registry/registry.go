@@ -26,7 +26,8 @@ type Options struct {
 	StallTimeout time.Duration // a body that sends no byte for so long has ended; 0: a minute
 	Log          *slog.Logger  // gets what the client is not told: the causes of 5xx, damaged content; nil: discard
 
-	// Namespace returns what the names of the registry ns, such as docker.io, stand below here; false: nothing is here of that. nil: of none.
+	// Namespace says below which name the content of another registry stands here, "" for all names as they are. ns is how clients that take this one for a
+	// mirror of it call it in the query, such as "docker.io". Where it is not ok there is no such content. Nil: ns is ignored.
 	Namespace func(ns string) (prefix string, ok bool)
 }
 
@@ -125,6 +126,18 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rt.Endpoint != api.Blob { // those are octets to a browser, and a ninth header would cost them an allocation
 		header["Content-Security-Policy"] = sandboxed
 	}
+	if err := h.enterNamespace(w, r, &rt); err != nil {
+		h.fail(w, r, rt, err)
+		return
+	}
+	if storage.MayNote(h.store, rt.Name) {
+		h.answerNoting(w, r, rt)
+		return
+	}
+	h.answer(w, r, rt)
+}
+
+func (h *handler) answer(w http.ResponseWriter, r *http.Request, rt api.Route) {
 	do := h.table[rt.Endpoint][r.Method]
 	if do == nil {
 		h.fail(w, r, rt, api.ErrMethod)
@@ -146,7 +159,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, rt api.Route, err
 	w.Header()["Content-Security-Policy"] = sandboxed
 	_, status := api.Lookup(err)
 	if status == http.StatusMethodNotAllowed {
-		w.Header().Set("Allow", h.allow(rt.Endpoint, r.Method))
+		w.Header().Set("Allow", h.allow(r, rt))
 	}
 	damaged := errors.Is(err, storage.ErrDamaged)
 	if damaged || status >= http.StatusInternalServerError || api.Internal(err) {
@@ -169,11 +182,14 @@ func unknown(err error) error {
 	return err
 }
 
-// allow is the Allow header of an endpoint that has refused the method: the others (RFC 9110, 10.2.1).
-func (h *handler) allow(e api.Endpoint, method string) string {
+// allow is the Allow header of an endpoint that has refused the method: the others (RFC 9110, 10.2.1), and of a repository that can only be read those that read.
+func (h *handler) allow(r *http.Request, rt api.Route) string {
+	readOnly := rt.Name != "" && errors.Is(storage.AskPush(r.Context(), h.store, rt.Name), storage.ErrUnsupported)
+	uploads := rt.Endpoint == api.Uploads || rt.Endpoint == api.Upload
 	var all []string
-	for m := range h.table[e] {
-		if m != method {
+	for m := range h.table[rt.Endpoint] {
+		reads := !uploads && (m == "GET" || m == "HEAD")
+		if m != r.Method && (reads || !readOnly) {
 			all = append(all, m)
 		}
 	}

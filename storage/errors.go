@@ -47,6 +47,12 @@ func (e *UpstreamError) Error() string { return e.Brief() + ": " + e.Err.Error()
 // Unwrap returns what is wrong.
 func (e *UpstreamError) Unwrap() error { return e.Err }
 
+// Briefer is an error that can be said in a sentence with nothing in it that is not for everybody.
+type Briefer interface {
+	error
+	Brief() string
+}
+
 // Brief says what happened and nothing of why, so that anybody may be told.
 func (e *UpstreamError) Brief() string {
 	switch {
@@ -54,6 +60,8 @@ func (e *UpstreamError) Brief() string {
 		return fmt.Sprintf("%.128s sent other content than it was asked for", e.Host)
 	case e.Status == 0:
 		return fmt.Sprintf("%.128s did not answer", e.Host)
+	case e.Status < 300:
+		return fmt.Sprintf("%.128s answered %d with what cannot be used", e.Host, e.Status)
 	}
 	return fmt.Sprintf("%.128s answered %d", e.Host, e.Status)
 }

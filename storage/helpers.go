@@ -97,6 +97,37 @@ func DatedTags(ctx context.Context, s Reader, repo oci.Name) iter.Seq2[DatedTag,
 	return unsupported[DatedTag]("dates of tags")
 }
 
+// StatManifest returns media type, digest and size of the manifest d of repo. Where s cannot tell without, it reads the content: only who has read it knows
+// that it is there.
+func StatManifest(ctx context.Context, s ManifestReader, repo oci.Name, d digest.Digest) (oci.Descriptor, error) {
+	if far, ok := s.(ManifestStater); ok {
+		return far.StatManifest(ctx, repo, d)
+	}
+	m, err := s.GetManifest(ctx, repo, d)
+	return m.Descriptor, err
+}
+
+// StatTag returns what StatManifest does of the manifest that the tag points at.
+func StatTag(ctx context.Context, s ManifestReader, repo oci.Name, tag oci.Tag) (oci.Descriptor, error) {
+	if far, ok := s.(ManifestStater); ok {
+		return far.StatTag(ctx, repo, tag)
+	}
+	d, err := s.ResolveTag(ctx, repo, tag)
+	if err != nil {
+		return oci.Descriptor{}, err
+	}
+	return StatManifest(ctx, s, repo, d.Digest)
+}
+
+// LocateBlob returns the name under which the blob can be mounted from s: repo itself, unless s keeps it in another store, under another name.
+func LocateBlob(ctx context.Context, s BlobReader, repo oci.Name, d digest.Digest) (oci.Name, error) {
+	if l, ok := s.(Locator); ok {
+		return l.LocateBlob(ctx, repo, d)
+	}
+	_, err := s.StatBlob(ctx, repo, d)
+	return repo, err
+}
+
 // Follow opens what has been appended to u, for readers that go on while more comes. ErrUnsupported where u's store cannot.
 func Follow(u Upload) (Appended, error) {
 	if f, ok := u.(Follower); ok {

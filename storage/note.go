@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"sync"
+
+	"vitrine/storage/oci"
 )
 
 // Note is what should be told beside an answer that is right as far as it goes.
@@ -56,4 +58,16 @@ func (n *Notes) All() []Note {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Clone(n.all)
+}
+
+// Noter is an optional ability of a Reader: to leave notes. MayNote asserts it.
+type Noter interface {
+	// MayNote reports whether answers about repo may come with notes; about all repositories, where it is "".
+	MayNote(repo oci.Name) bool
+}
+
+// MayNote reports whether s may leave notes on an answer about repo: where it does not, nobody needs to listen.
+func MayNote(s Reader, repo oci.Name) bool {
+	n, ok := s.(Noter)
+	return ok && n.MayNote(repo)
 }

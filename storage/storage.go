@@ -172,6 +172,21 @@ type DatedTag struct {
 	Time   time.Time // since when it points there: setting it to where it was changes nothing
 }
 
+// ManifestStater is an optional ability of a Reader whose content may be far away: to say what a manifest is without having it here.
+// StatManifest and StatTag assert it.
+type ManifestStater interface {
+	// StatManifest returns media type, digest and size of what GetManifest would return, with the errors that it would have.
+	StatManifest(ctx context.Context, repo oci.Name, d digest.Digest) (oci.Descriptor, error)
+	// StatTag does what ResolveTag and StatManifest do, one after the other.
+	StatTag(ctx context.Context, repo oci.Name, tag oci.Tag) (oci.Descriptor, error)
+}
+
+// Locator is an optional ability of a Store that keeps its content in another one: to say under which name. LocateBlob asserts it.
+type Locator interface {
+	// LocateBlob returns the name under which the other one has the blob; ErrBlobUnknown where it does not, wherever else it may be.
+	LocateBlob(ctx context.Context, repo oci.Name, d digest.Digest) (oci.Name, error)
+}
+
 // Asker is an optional ability of a Store: to say, before there is anything to write, whether whoever asks may push.
 // AskPush asserts it.
 type Asker interface {

@@ -108,8 +108,8 @@ func WriteError(w http.ResponseWriter, err error) int {
 	}
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if status == http.StatusTooManyRequests {
-		h.Set("Retry-After", retryAfter(err)) // if more.Header does not know better
+	if after := retryAfter(err); after > 0 || status == http.StatusTooManyRequests {
+		h.Set("Retry-After", strconv.Itoa(max(after, 1))) // if more.Header does not know better
 	}
 	for k, v := range more.Header {
 		h.Set(k, v)
@@ -119,12 +119,13 @@ func WriteError(w http.ResponseWriter, err error) int {
 	return status
 }
 
-// retryAfter is the Retry-After of a 429 in seconds: what the other registry said whose answer that is, or 1.
-func retryAfter(err error) string {
-	if u, ok := errors.AsType[*storage.UpstreamError](err); ok && u.RetryAfter > time.Second {
-		return strconv.FormatInt(int64((u.RetryAfter+time.Second-1)/time.Second), 10)
+// retryAfter is when another registry whose answer err is wants to be asked again, in seconds, rounded up; 0 if it did not say.
+func retryAfter(err error) int {
+	u, ok := errors.AsType[*storage.UpstreamError](err)
+	if !ok {
+		return 0
 	}
-	return "1"
+	return int((u.RetryAfter + time.Second - 1) / time.Second)
 }
 
 // maxMessage bounds the text of an error in bytes, whatever of a stranger's it quotes.
@@ -135,8 +136,8 @@ func message(err error) string {
 	_, status := Lookup(err)
 	if status >= http.StatusInternalServerError {
 		text := strings.ToLower(http.StatusText(status))
-		if u, ok := errors.AsType[*storage.UpstreamError](err); ok {
-			text += ": " + strings.ToValidUTF8(u.Brief(), "?")
+		if b, ok := errors.AsType[storage.Briefer](err); ok {
+			text += ": " + strings.ToValidUTF8(b.Brief(), "?")
 		}
 		return text
 	}

@@ -164,6 +164,25 @@ func (g *guard) ResolveTag(ctx context.Context, repo oci.Name, tag oci.Tag) (oci
 	return g.store.ResolveTag(ctx, repo, tag)
 }
 
+// StatManifest implements storage.ManifestStater as far as the store does.
+func (g *guard) StatManifest(ctx context.Context, repo oci.Name, d digest.Digest) (oci.Descriptor, error) {
+	if err := g.ask(ctx, Pull, repo); err != nil {
+		return oci.Descriptor{}, err
+	}
+	return storage.StatManifest(ctx, g.store, repo, d)
+}
+
+// StatTag implements storage.ManifestStater as far as the store does.
+func (g *guard) StatTag(ctx context.Context, repo oci.Name, tag oci.Tag) (oci.Descriptor, error) {
+	if err := g.ask(ctx, Pull, repo); err != nil {
+		return oci.Descriptor{}, err
+	}
+	return storage.StatTag(ctx, g.store, repo, tag)
+}
+
+// MayNote implements storage.Noter as far as the store does: that there are notes says nothing of what they are about.
+func (g *guard) MayNote(repo oci.Name) bool { return storage.MayNote(g.store, repo) }
+
 func (g *guard) Tags(ctx context.Context, repo oci.Name, after oci.Tag) iter.Seq2[oci.Tag, error] {
 	if err := g.ask(ctx, Pull, repo); err != nil {
 		return refuse[oci.Tag](err)

@@ -37,6 +37,37 @@ func (r *Registry) GetManifest(ctx context.Context, repo oci.Name, d digest.Dige
 	return r.keepManifest(res, repo, d, raw)
 }
 
+// StatManifest implements storage.ManifestStater, by a HEAD. Where the answer does not tell it gets the manifest.
+func (r *Registry) StatManifest(ctx context.Context, repo oci.Name, d digest.Digest) (oci.Descriptor, error) {
+	if m, ok := r.manifests.get(blobKey{repo, d}); ok {
+		return m.Descriptor, ctx.Err()
+	}
+	desc, err := r.headManifest(ctx, api.Route{Endpoint: api.Manifest, Name: repo, Digest: d})
+	if err == nil && desc.Digest == d {
+		return desc, nil
+	}
+	if err != nil && !inconclusive(err) {
+		return oci.Descriptor{}, err
+	}
+	m, err := r.GetManifest(ctx, repo, d)
+	return m.Descriptor, err
+}
+
+// StatTag implements storage.ManifestStater.
+func (r *Registry) StatTag(ctx context.Context, repo oci.Name, tag oci.Tag) (oci.Descriptor, error) {
+	return r.ResolveTag(ctx, repo, tag)
+}
+
+// headManifest returns what the answer to a HEAD says, nothing where that is not enough.
+func (r *Registry) headManifest(ctx context.Context, rt api.Route) (oci.Descriptor, error) {
+	res, err := r.do(ctx, call{method: http.MethodHead, route: rt, accept: acceptManifests})
+	if err != nil {
+		return oci.Descriptor{}, err
+	}
+	res.Body.Close()
+	return described(res), nil
+}
+
 // keepManifest makes a manifest of the bytes that d names, and remembers it.
 func (r *Registry) keepManifest(res *http.Response, repo oci.Name, d digest.Digest, raw []byte) (storage.Manifest, error) {
 	m, err := parseManifest(mediaType(res), raw, d)
@@ -64,19 +95,15 @@ func parseManifest(contentType string, raw []byte, d digest.Digest) (storage.Man
 // ResolveTag implements storage.ManifestReader, by a HEAD: registries that limit how often one may pull do not count it. Where the answer lacks the
 // digest or the size, or is a 404, it gets the manifest, and GetManifest has it then.
 func (r *Registry) ResolveTag(ctx context.Context, repo oci.Name, tag oci.Tag) (oci.Descriptor, error) {
-	c := call{method: http.MethodHead, route: api.Route{Endpoint: api.Manifest, Name: repo, Tag: tag}, accept: acceptManifests}
-	res, err := r.do(ctx, c)
+	rt := api.Route{Endpoint: api.Manifest, Name: repo, Tag: tag}
+	desc, err := r.headManifest(ctx, rt)
+	if err == nil && desc.Digest != "" {
+		return desc, nil
+	}
 	if err != nil && !inconclusive(err) {
 		return oci.Descriptor{}, err
 	}
-	if err == nil {
-		res.Body.Close()
-		if desc, ok := described(res); ok {
-			return desc, nil
-		}
-	}
-	c.method = http.MethodGet
-	res, raw, err := r.small(ctx, c, oci.MaxManifest)
+	res, raw, err := r.small(ctx, call{method: http.MethodGet, route: rt, accept: acceptManifests}, oci.MaxManifest)
 	if err != nil {
 		return oci.Descriptor{}, err
 	}
@@ -91,9 +118,12 @@ func inconclusive(err error) bool {
 	return ok && (u.Status == http.StatusNotFound || u.Status == http.StatusMethodNotAllowed || u.Status == http.StatusNotImplemented)
 }
 
-// described is what the headers of an answer say of a manifest.
-func described(res *http.Response) (oci.Descriptor, bool) {
+// described is what the headers of an answer say of a manifest, the zero Descriptor where that is not all.
+func described(res *http.Response) oci.Descriptor {
 	d, err := oci.ParseDigest(res.Header.Get("Docker-Content-Digest"))
 	t := mediaType(res)
-	return oci.Descriptor{MediaType: t, Digest: d, Size: res.ContentLength}, err == nil && res.ContentLength > 0 && t != "" && !vagueTypes[t]
+	if err != nil || res.ContentLength <= 0 || t == "" || vagueTypes[t] {
+		return oci.Descriptor{}
+	}
+	return oci.Descriptor{MediaType: t, Digest: d, Size: res.ContentLength}
 }

@@ -94,7 +94,7 @@ func (s *Store) MountBlob(ctx context.Context, repo oci.Name, d digest.Digest, f
 	if mountOf(mounts, repo) == mountOf(mounts, from) {
 		return to.MountBlob(ctx, repo, d, from)
 	}
-	from, err := where(ctx, s.among(mounts, from), from, d)
+	from, err := storage.LocateBlob(ctx, s.among(mounts, from), from, d)
 	if err != nil {
 		return noSource(ctx, err)
 	}
@@ -109,13 +109,9 @@ func noSource(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: to mount: %v", storage.ErrBlobUnknown, err)
 }
 
-// where returns the name under which s has the blob: another one if s is a Virtual.
-func where(ctx context.Context, s storage.Store, repo oci.Name, d digest.Digest) (oci.Name, error) {
-	if v, ok := s.(*Virtual); ok {
-		return v.where(ctx, repo, d)
-	}
-	_, err := s.StatBlob(ctx, repo, d)
-	return repo, err
+// LocateBlob implements storage.Locator.
+func (s *Store) LocateBlob(ctx context.Context, repo oci.Name, d digest.Digest) (oci.Name, error) {
+	return storage.LocateBlob(ctx, s.at(repo), repo, d)
 }
 
 // DeleteBlob implements storage.BlobStore.
@@ -131,6 +127,16 @@ func (s *Store) GetManifest(ctx context.Context, repo oci.Name, d digest.Digest)
 // ResolveTag implements storage.ManifestReader.
 func (s *Store) ResolveTag(ctx context.Context, repo oci.Name, tag oci.Tag) (oci.Descriptor, error) {
 	return s.at(repo).ResolveTag(ctx, repo, tag)
+}
+
+// StatManifest implements storage.ManifestStater.
+func (s *Store) StatManifest(ctx context.Context, repo oci.Name, d digest.Digest) (oci.Descriptor, error) {
+	return storage.StatManifest(ctx, s.at(repo), repo, d)
+}
+
+// StatTag implements storage.ManifestStater.
+func (s *Store) StatTag(ctx context.Context, repo oci.Name, tag oci.Tag) (oci.Descriptor, error) {
+	return storage.StatTag(ctx, s.at(repo), repo, tag)
 }
 
 // PutManifest implements storage.ManifestStore.
@@ -168,6 +174,20 @@ func (s *Store) AskPush(ctx context.Context, repo oci.Name) error {
 	return storage.AskPush(ctx, s.at(repo), repo)
 }
 
+// MayNote implements storage.Noter.
+func (s *Store) MayNote(repo oci.Name) bool {
+	mounts := *s.mounts.Load()
+	if repo != "" {
+		return storage.MayNote(s.among(mounts, repo), repo)
+	}
+	for _, m := range mounts {
+		if storage.MayNote(m, "") {
+			return true
+		}
+	}
+	return storage.MayNote(s.local, "")
+}
+
 // Reclaim implements storage.Reclaimer, for the local store.
 func (s *Store) Reclaim(ctx context.Context, d digest.Digest) (int64, error) {
 	return storage.Reclaim(ctx, s.local, d)
@@ -197,6 +217,9 @@ type everything interface {
 	storage.UploadExpirer
 	storage.Asker
 	storage.Reclaimer
+	storage.ManifestStater
+	storage.Locator
+	storage.Noter
 }
 
 var _ everything = (*Store)(nil)

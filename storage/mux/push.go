@@ -42,7 +42,7 @@ func (v *Virtual) AskPush(ctx context.Context, repo oci.Name) error {
 // MountBlob implements storage.BlobStore. A source below the Virtual's name is that of the member that has the blob.
 func (v *Virtual) MountBlob(ctx context.Context, repo oci.Name, d digest.Digest, from oci.Name) error {
 	if _, ok := below(from, v.name); ok {
-		name, err := v.where(ctx, from, d)
+		name, err := v.LocateBlob(ctx, from, d)
 		if err != nil {
 			return noSource(ctx, err)
 		}
@@ -127,17 +127,17 @@ func (v *Virtual) takeBlob(ctx context.Context, to part, repo oci.Name, d digest
 	if _, err := to.Store.StatBlob(ctx, to.repo, d); err == nil || !isUnknown(err) {
 		return err
 	}
-	from, err := v.where(ctx, repo, d)
-	if isUnknown(err) {
-		return nil
+	from, err := v.LocateBlob(ctx, repo, d)
+	if err == nil {
+		err = to.Store.MountBlob(ctx, to.repo, d, from)
 	}
-	if err != nil {
-		return err
-	}
-	if err := to.Store.MountBlob(ctx, to.repo, d, from); err == nil || !errors.Is(err, storage.ErrBlobUnknown) {
+	if err == nil || !errors.Is(err, storage.ErrBlobUnknown) {
 		return err
 	}
 	b, err := v.OpenBlob(ctx, repo, d)
+	if isUnknown(err) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

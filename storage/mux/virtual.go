@@ -228,10 +228,23 @@ func (v *Virtual) ResolveTag(ctx context.Context, repo oci.Name, tag oci.Tag) (o
 	return first(ctx, v, repo, storage.ErrManifestUnknown, func(p part) (oci.Descriptor, error) { return p.Store.ResolveTag(ctx, p.repo, tag) })
 }
 
-// where returns the name under which a member has the blob, in the world where the Virtual has its own name.
-func (v *Virtual) where(ctx context.Context, repo oci.Name, d digest.Digest) (oci.Name, error) {
-	return first(ctx, v, repo, storage.ErrBlobUnknown, func(p part) (oci.Name, error) { return where(ctx, p.Store, p.repo, d) })
+// StatManifest implements storage.ManifestStater.
+func (v *Virtual) StatManifest(ctx context.Context, repo oci.Name, d digest.Digest) (oci.Descriptor, error) {
+	return first(ctx, v, repo, storage.ErrManifestUnknown, func(p part) (oci.Descriptor, error) { return storage.StatManifest(ctx, p.Store, p.repo, d) })
 }
+
+// StatTag implements storage.ManifestStater.
+func (v *Virtual) StatTag(ctx context.Context, repo oci.Name, tag oci.Tag) (oci.Descriptor, error) {
+	return first(ctx, v, repo, storage.ErrManifestUnknown, func(p part) (oci.Descriptor, error) { return storage.StatTag(ctx, p.Store, p.repo, tag) })
+}
+
+// LocateBlob implements storage.Locator, by the name in the world where the Virtual has its own.
+func (v *Virtual) LocateBlob(ctx context.Context, repo oci.Name, d digest.Digest) (oci.Name, error) {
+	return first(ctx, v, repo, storage.ErrBlobUnknown, func(p part) (oci.Name, error) { return storage.LocateBlob(ctx, p.Store, p.repo, d) })
+}
+
+// MayNote implements storage.Noter: members may be passed over.
+func (v *Virtual) MayNote(oci.Name) bool { return true }
 
 // ExpireUploads implements storage.UploadExpirer, for the local members.
 func (v *Virtual) ExpireUploads(ctx context.Context, t time.Time) (n int, err error) {
@@ -250,4 +263,7 @@ var _ interface {
 	storage.TagDater
 	storage.UploadExpirer
 	storage.Asker
+	storage.ManifestStater
+	storage.Locator
+	storage.Noter
 } = (*Virtual)(nil)

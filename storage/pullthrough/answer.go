@@ -79,11 +79,25 @@ func answer[T any](ctx context.Context, s *Store, q question[T]) (T, error) {
 
 // Reasons not to ask, or not to wait. They are upstream's troubles to whoever asks.
 var (
-	errSlow    = fmt.Errorf("%w: no answer so far", storage.ErrUpstreamTimeout)
-	errOffline = fmt.Errorf("%w: it is switched off here: only what is kept is served", storage.ErrUpstream)
+	errSlow    = because(storage.ErrUpstreamTimeout, "the registry behind it has not answered so far")
+	errOffline = because(storage.ErrUpstream, "the registry behind it is switched off here, and only what is kept is served")
+	errClosed  = because(storage.ErrUpstream, "the server is stopping")
 	errBusy    = fmt.Errorf("%w: %d questions to another registry are under way", storage.ErrTooMany, maxCalls)
-	errClosed  = fmt.Errorf("%w: the server is stopping", storage.ErrUpstream)
 )
+
+// ours is trouble in words of our own.
+type ours struct {
+	error
+	says string
+}
+
+func because(is error, says string) error { return &ours{fmt.Errorf("%w: %s", is, says), says} }
+
+// Brief is what anybody may be told.
+func (o *ours) Brief() string { return o.says }
+
+// Unwrap returns the whole error.
+func (o *ours) Unwrap() error { return o.error }
 
 // unasked returns why upstream is not to be asked; hasOld that there is an answer without it.
 func (s *Store) unasked(kind string, hasOld bool) error {
@@ -112,13 +126,10 @@ func serve[T any](ctx context.Context, s *Store, q question[T], why error) (T, e
 
 // reason is what anybody may be told of why.
 func reason(why error) string {
-	if u, ok := errors.AsType[*storage.UpstreamError](why); ok {
-		return u.Brief()
+	if b, ok := errors.AsType[storage.Briefer](why); ok {
+		return b.Brief()
 	}
-	switch {
-	case errors.Is(why, errOffline):
-		return "the registry behind it is switched off here"
-	case errors.Is(why, storage.ErrTooMany):
+	if errors.Is(why, storage.ErrTooMany) {
 		return "the registry behind it wants to be asked less often"
 	}
 	return "the registry behind it did not answer"
@@ -175,7 +186,7 @@ func (s *Store) learn(kind, key string, c *call) {
 	delete(s.cool, kind)
 	s.mu.Unlock()
 	if c.err != nil {
-		c.err = told(c.err)
+		c.err = s.told(kind, c.err)
 		s.noteAbsent(key, c.err)
 	}
 }
@@ -244,10 +255,35 @@ func upstreams(err error) error {
 	return fmt.Errorf("%w: %w", storage.ErrUpstream, err)
 }
 
-// told is what whoever asked is told of upstream's refusal. That it wants credentials from us must not make him show his.
-func told(err error) error {
-	if errors.Is(err, storage.ErrNoIdentity) {
-		return fmt.Errorf("%w: the registry behind this repository does not know us: %v", storage.ErrDenied, err)
+// unseen says that upstream shows something to those only whom it knows, and not to us.
+type unseen struct {
+	why string
+	is  []error
+}
+
+func (u *unseen) Error() string {
+	return fmt.Sprintf("%v: %s: it is not there, or not shown to us", u.is[0], u.why)
+}
+
+// Unwrap returns what that is to whoever asked.
+func (u *unseen) Unwrap() []error { return u.is }
+
+// unseens are what an unseen is, by kind of question. A list of referrers must not seem to be empty: that would say of signatures that there are none.
+var unseens = map[string][]error{
+	"blob":      {storage.ErrBlobUnknown, storage.ErrRepoUnknown},
+	"manifest":  {storage.ErrManifestUnknown, storage.ErrRepoUnknown},
+	"head":      {storage.ErrManifestUnknown, storage.ErrRepoUnknown},
+	"tag":       {storage.ErrManifestUnknown, storage.ErrRepoUnknown},
+	"tags":      {storage.ErrRepoUnknown},
+	"referrers": {storage.ErrDenied},
+}
+
+// told is what whoever asked is told of upstream's refusal. That it wants to know who we are must not make him show us who he is: that would not help. And it is
+// all that Docker Hub says of a repository that does not exist.
+func (s *Store) told(kind string, err error) error {
+	if !errors.Is(err, storage.ErrNoIdentity) {
+		return err
 	}
-	return err
+	s.log.Info("the registry behind a repository wants to know who we are", "repository", s.self(), "asking for", kind, "error", err)
+	return &unseen{reason(err), unseens[kind]}
 }

@@ -126,7 +126,7 @@ func (a *arriving) explain(err error) error {
 	case isTrouble(err):
 		return upstreams(err)
 	}
-	return told(err)
+	return a.dl.s.told("blob", err)
 }
 
 func (a *arriving) closeSide() {

@@ -30,6 +30,16 @@ func (s *Store) StatBlob(ctx context.Context, name oci.Name, d digest.Digest) (i
 	return s.ask(ctx, r, d, size, err == nil)
 }
 
+// LocateBlob implements storage.Locator: where the local store has the blob. Upstream is not asked.
+func (s *Store) LocateBlob(ctx context.Context, name oci.Name, d digest.Digest) (oci.Name, error) {
+	r, err := s.allowBlob(name, d)
+	if err != nil {
+		return "", err
+	}
+	_, err = s.local.StatBlob(ctx, r.name, d)
+	return r.name, err
+}
+
 // ask asks upstream whether it has the blob under this name, and returns its size. old is that of the one that is kept, if hasOld.
 func (s *Store) ask(ctx context.Context, r repo, d digest.Digest, old int64, hasOld bool) (int64, error) {
 	key := fileKey{own(r.name), own(d)}

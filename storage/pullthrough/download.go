@@ -83,7 +83,7 @@ func (dl *download) open() {
 	case isTrouble(err):
 		dl.openErr = upstreams(err)
 	default:
-		dl.openErr = told(err)
+		dl.openErr = s.told("blob", err)
 	}
 	if err != nil {
 		s.mu.Lock()

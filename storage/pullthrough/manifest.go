@@ -36,6 +36,47 @@ func (s *Store) GetManifest(ctx context.Context, name oci.Name, d digest.Digest)
 	})
 }
 
+// StatManifest implements storage.ManifestStater: of what is not kept upstream is asked by HEAD, and no content is brought.
+func (s *Store) StatManifest(ctx context.Context, name oci.Name, d digest.Digest) (oci.Descriptor, error) {
+	r, err := s.allowManifest(name, string(d))
+	if err != nil {
+		return oci.Descriptor{}, err
+	}
+	old, err := s.local.GetManifest(ctx, r.name, d)
+	if err != nil && !isUnknown(err) {
+		return oci.Descriptor{}, err
+	}
+	if err == nil && s.isFresh(r, d) {
+		s.count.hits.Add(1)
+		return old.Descriptor, nil
+	}
+	key, up := fileKey{own(r.name), own(d)}, own(r.up)
+	return answer(ctx, s, question[oci.Descriptor]{
+		kind: "head", key: string(r.name) + "@" + string(d), old: old.Descriptor, has: err == nil,
+		ask: func(ctx context.Context) (oci.Descriptor, error) {
+			return s.askManifest(ctx, repo{key.repo, up}, key.d)
+		},
+	})
+}
+
+// askManifest asks upstream whether it has the manifest.
+func (s *Store) askManifest(ctx context.Context, r repo, d digest.Digest) (oci.Descriptor, error) {
+	desc, err := storage.StatManifest(ctx, s.upstream, r.up, d)
+	if isAbsent(err) {
+		s.forgetFile(r, d, s.local.DeleteManifest(ctx, r.name, d))
+		return oci.Descriptor{}, asManifest(err, string(d), r.name)
+	}
+	if err == nil {
+		s.noteFresh(r, d)
+	}
+	return desc, err
+}
+
+// StatTag implements storage.ManifestStater: what a tag points at upstream knows, which has told of it.
+func (s *Store) StatTag(ctx context.Context, name oci.Name, tag oci.Tag) (oci.Descriptor, error) {
+	return s.ResolveTag(ctx, name, tag)
+}
+
 // fetch gets a manifest of upstream and keeps it. A local store that cannot is no reason not to serve it.
 func (s *Store) fetch(ctx context.Context, r repo, d digest.Digest) (storage.Manifest, error) {
 	s.count.fetched.Add(1)

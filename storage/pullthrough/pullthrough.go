@@ -278,8 +278,14 @@ func (s *Store) allowManifest(name oci.Name, ref string) (repo, error) {
 	return r, err
 }
 
+// MayNote implements storage.Noter: anything may be older than it should be.
+func (s *Store) MayNote(oci.Name) bool { return true }
+
 var _ interface {
 	storage.Store
 	storage.BlobFinder
 	storage.Asker
+	storage.ManifestStater
+	storage.Locator
+	storage.Noter
 } = (*Store)(nil)

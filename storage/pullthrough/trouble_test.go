@@ -44,7 +44,7 @@ func TestTrouble(t *testing.T) {
 		{storage.ErrTooMany, "asked less often", storage.ErrTooMany, 5 * time.Second},
 		{fmt.Errorf("%w: %w", storage.ErrManifestUnknown, storage.ErrDamaged), "did not answer", storage.ErrDamaged, 5 * time.Second},
 		{storage.ErrDenied, "", storage.ErrDenied, 0},
-		{storage.ErrNoIdentity, "", storage.ErrDenied, 0},
+		{storage.ErrNoIdentity, "", storage.ErrRepoUnknown, 0},
 	} {
 		t.Run(tt.err.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { testTrouble(t, tt.err, tt.says, tt.want, tt.quiet) })

@@ -12,7 +12,11 @@ import (
 
 // readOnly is the error of every write.
 func (s *Store) readOnly(name oci.Name) error {
-	return fmt.Errorf("%w: %s is kept of another registry and can only be read: push to a name that does not begin with %s", storage.ErrUnsupported, name, s.self())
+	where := "another registry"
+	if s.o.Prefix != "" {
+		where = fmt.Sprintf("a name that does not begin with %s/", s.o.Prefix)
+	}
+	return fmt.Errorf("%w: %s is a copy of another registry's repository, which can only be read here: push to %s", storage.ErrUnsupported, name, where)
 }
 
 // AskPush implements storage.Asker: nobody may.

@@ -96,6 +96,24 @@ func (w *store) DatedTags(ctx context.Context, repo oci.Name) iter.Seq2[storage.
 	return storage.DatedTags(ctx, w.Store, repo)
 }
 
+// StatManifest implements storage.ManifestStater as far as the store does.
+func (w *store) StatManifest(ctx context.Context, repo oci.Name, d digest.Digest) (oci.Descriptor, error) {
+	return storage.StatManifest(ctx, w.Store, repo, d)
+}
+
+// StatTag implements storage.ManifestStater as far as the store does.
+func (w *store) StatTag(ctx context.Context, repo oci.Name, tag oci.Tag) (oci.Descriptor, error) {
+	return storage.StatTag(ctx, w.Store, repo, tag)
+}
+
+// LocateBlob implements storage.Locator as far as the store does.
+func (w *store) LocateBlob(ctx context.Context, repo oci.Name, d digest.Digest) (oci.Name, error) {
+	return storage.LocateBlob(ctx, w.Store, repo, d)
+}
+
+// MayNote implements storage.Noter as far as the store does.
+func (w *store) MayNote(repo oci.Name) bool { return storage.MayNote(w.Store, repo) }
+
 // report tells of e unless err says that nothing has changed. It returns err.
 func (w *store) report(ctx context.Context, err error, e Event) error {
 	if err != nil {
