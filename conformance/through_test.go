@@ -2,193 +2,51 @@ package conformance
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/opencontainers/go-digest"
 
-	"vitrine/registry"
-	"vitrine/registry/remote"
-	"vitrine/storage"
-	"vitrine/storage/disk"
-	"vitrine/storage/memory"
-	"vitrine/storage/mux"
-	"vitrine/storage/oci"
 	"vitrine/storage/pullthrough"
 )
-
-// behind is a registry with another one behind it, each over HTTP, as it is put together when it is served.
-type behind struct {
-	*httptest.Server // the one in front, where the other is "hub/..."
-	upstream         *httptest.Server
-	content          storage.Store // upstream
-
-	mu    sync.Mutex
-	asked []string
-	cut   int  // bytes of each body that upstream sends before the connection breaks; 0: all
-	wrong bool // of each body, a byte
-}
-
-func newBehind(t *testing.T, o pullthrough.Options) *behind {
-	t.Helper()
-	b := &behind{content: memory.New()}
-	speaks := registry.New(b.content, nil)
-	b.upstream = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.note(speaks, w, r) }))
-	t.Cleanup(b.upstream.Close)
-	host := strings.TrimPrefix(b.upstream.URL, "http://")
-	client, err := remote.New(b.upstream.URL, &remote.Options{PlainHTTP: []string{host}, RetryDelay: time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	local, err := disk.Open(t.TempDir(), &disk.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Prefix = "hub"
-	through := pullthrough.New(local, client, &o)
-	b.Server = httptest.NewServer(registry.New(mux.New(local, map[string]storage.Store{"hub": through}), nil))
-	t.Cleanup(func() {
-		b.Server.Close()
-		through.Close()
-		client.Close()
-		local.Close()
-	})
-	return b
-}
-
-// note counts a request of upstream, and may cut the answer short.
-func (b *behind) note(h http.Handler, w http.ResponseWriter, r *http.Request) {
-	call := r.Method + " " + strings.TrimPrefix(r.URL.Path, "/v2/")
-	if rng := r.Header.Get("Range"); rng != "" {
-		call += " " + rng
-	}
-	b.mu.Lock()
-	b.asked = append(b.asked, call)
-	cut, wrong := b.cut, b.wrong
-	b.mu.Unlock()
-	if wrong {
-		w = &spoiling{w}
-	}
-	if cut > 0 {
-		w = &cutting{w, cut}
-	}
-	h.ServeHTTP(w, r)
-}
-
-// cutting breaks the connection after some bytes.
-type cutting struct {
-	http.ResponseWriter
-	left int
-}
-
-func (c *cutting) Write(p []byte) (int, error) {
-	if len(p) <= c.left {
-		c.left -= len(p)
-		return c.ResponseWriter.Write(p)
-	}
-	c.ResponseWriter.Write(p[:c.left])
-	c.ResponseWriter.(http.Flusher).Flush()
-	panic(http.ErrAbortHandler)
-}
-
-// spoiling changes the first byte of each piece.
-type spoiling struct{ http.ResponseWriter }
-
-func (s *spoiling) Write(p []byte) (int, error) {
-	p = bytes.Clone(p)
-	p[0]++
-	return s.ResponseWriter.Write(p)
-}
-
-// calls returns what upstream was asked since the last time.
-func (b *behind) calls() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	all := b.asked
-	b.asked = nil
-	return all
-}
-
-// image makes an image of one layer upstream.
-func (b *behind) image(t *testing.T, repo oci.Name, layer []byte, tag oci.Tag) storage.Manifest {
-	t.Helper()
-	d := digest.FromBytes(layer)
-	if err := storage.PutBlob(t.Context(), b.content, repo, d, bytes.NewReader(layer)); err != nil {
-		t.Fatal(err)
-	}
-	raw := fmt.Sprintf(`{"schemaVersion":2,"config":{"mediaType":"a/config","digest":%q,"size":%d},"layers":[]}`, d, len(layer))
-	m, _, err := storage.ParseManifest(oci.MediaTypeImageManifest, []byte(raw), "")
-	if err == nil {
-		err = b.content.PutManifest(t.Context(), repo, m)
-	}
-	if err == nil {
-		err = b.content.SetTag(t.Context(), repo, tag, m.Digest, storage.Match{})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
-
-// get reads a path of the registry in front.
-func (b *behind) get(ctx context.Context, method, path string, header ...string) (*http.Response, []byte, error) {
-	req, err := http.NewRequestWithContext(ctx, method, b.URL+"/v2/"+path, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	for i := 0; i+1 < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	res, err := b.Client().Do(req)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	return res, body, err
-}
-
-// layerOf is n bytes that are not all the same.
-func layerOf(n int) []byte {
-	var buf bytes.Buffer
-	for i := 0; buf.Len() < n; i++ {
-		fmt.Fprintf(&buf, "%d ", i)
-	}
-	return buf.Bytes()[:n]
-}
 
 // TestThroughRequests counts what upstream is asked for by each request. It asks no more than is said here, so that an image that is used every minute costs
 // nothing of what a registry allows in an hour.
 func TestThroughRequests(t *testing.T) {
 	layer := layerOf(100_000)
 	b := newBehind(t, pullthrough.Options{IndexTTL: time.Hour})
+	b.token = true
 	m := b.image(t, "library/app", layer, "1")
+	b.image(t, "library/app", layer, "new")
 	d := digest.FromBytes(layer)
 	for _, tt := range []struct {
 		step, method, path string
 		status             int
 		want               []string
 	}{
-		{"cold HEAD of a blob", "HEAD", "blobs/" + string(d), 200, []string{"HEAD library/app/blobs/" + string(d)}},
-		{"cold tag", "GET", "manifests/1", 200, []string{"HEAD library/app/manifests/1", "GET library/app/manifests/" + string(m.Digest)}},
+		{"first HEAD of a blob", "HEAD", "blobs/" + string(d), 200, []string{"HEAD library/app/blobs/" + string(d), "GET /token", "HEAD library/app/blobs/" + string(d)}},
+		{"cold HEAD of a tag", "HEAD", "manifests/1", 200, []string{"HEAD library/app/manifests/1"}},
+		{"warm HEAD of a tag", "HEAD", "manifests/1", 200, nil},
+		{"cold HEAD of a digest", "HEAD", "manifests/" + string(m.Digest), 200, []string{"HEAD library/app/manifests/" + string(m.Digest)}},
+		{"cold manifest of a warm tag", "GET", "manifests/1", 200, []string{"GET library/app/manifests/" + string(m.Digest)}},
+		{"cold tag", "GET", "manifests/new", 200, []string{"HEAD library/app/manifests/new"}},
 		{"cold blob", "GET", "blobs/" + string(d), 200, []string{"GET library/app/blobs/" + string(d)}},
 		{"warm tag", "GET", "manifests/1", 200, nil},
 		{"warm tag, HEAD", "HEAD", "manifests/1", 200, nil},
 		{"warm digest", "GET", "manifests/" + string(m.Digest), 200, nil},
+		{"warm digest, HEAD", "HEAD", "manifests/" + string(m.Digest), 200, nil},
 		{"warm blob", "GET", "blobs/" + string(d), 200, nil},
 		{"warm HEAD of a blob", "HEAD", "blobs/" + string(d), 200, nil},
 		{"tags", "GET", "tags/list", 200, []string{"GET library/app/tags/list"}},
-		{"tags again", "GET", "tags/list", 200, nil},
+		{"tags again", "GET", "tags/list?n=1", 200, nil},
+		{"referrers", "GET", "referrers/" + string(m.Digest), 200, []string{"GET library/app/referrers/" + string(m.Digest)}},
+		{"referrers again", "HEAD", "referrers/" + string(m.Digest), 200, nil},
 		{"no such tag", "GET", "manifests/2", 404, []string{"HEAD library/app/manifests/2", "GET library/app/manifests/2"}},
-		{"no such tag again", "GET", "manifests/2", 404, nil},
+		{"no such tag again", "HEAD", "manifests/2", 404, nil},
 		{"a write", "DELETE", "manifests/1", 405, nil},
 	} {
 		res, _, err := b.get(t.Context(), tt.method, "hub/library/app/"+tt.path)

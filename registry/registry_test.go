@@ -306,6 +306,7 @@ func TestErrorsKeepSecrets(t *testing.T) {
 		{storage.ErrDenied, "403 DENIED", ""},
 		{storage.ErrTooMany, "429 TOOMANYREQUESTS", ""},
 		{storage.ErrUnsupported, "405 UNSUPPORTED", ""},
+		{fmt.Errorf("%w: %q is a repository of packages, not of images", oci.ErrName, "rpms"), "400 NAME_INVALID", ""},
 	} {
 		c := startOn(t, failing{memory.New(), tt.err}, nil)
 		c.set("d", digest.FromString("").String())

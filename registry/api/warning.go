@@ -13,8 +13,8 @@ const (
 	warnMisc  = 299
 )
 
-// maxWarning bounds the text of a warning in bytes: the distribution spec wants all of them to stay below 4096.
-const maxWarning = 256
+// maxWarning bounds the text of a warning in bytes: the distribution spec wants all of them, of which storage keeps few, to stay below 4096 with what is escaped.
+const maxWarning = 200
 
 // Warnings are the Warning headers that tell of notes: one for each that says what it is about, and before them the one that caches know where any of them makes
 // the answer stale. Nil where there are no notes.

@@ -78,7 +78,7 @@ func (s *Store) DatedTags(ctx context.Context, name oci.Name) iter.Seq2[storage.
 			yield(storage.DatedTag{}, err)
 			return
 		}
-		passOn(storage.DatedTags(ctx, s.local, r.name), yield)
+		storage.DatedTags(ctx, s.local, r.name)(yield)
 	}
 }
 
