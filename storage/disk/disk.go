@@ -73,7 +73,7 @@ const (
 	maxLinks     = 1 << 16
 	maxRawBytes  = 8 << 20
 	maxReferrers = 32 << 20 // of which one list may take a quarter: twice the longest page
-	maxListings  = 16 << 20 // of which one directory may take a quarter: 100,000 names of 25 bytes
+	maxListings  = 32 << 20 // of which one directory may take a quarter: 100,000 names of 67 bytes
 )
 
 // Open opens the store at root, and makes it if there is none. It cleans up what a crash has left.

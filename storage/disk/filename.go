@@ -112,6 +112,9 @@ func parseElem(s string) elem {
 	} else if rest, ok := strings.CutPrefix(s, dirMark); ok {
 		s, kind = rest, dirElem
 	}
+	if s != "" && s[0] != '.' && s[0] != '@' && !strings.Contains(s, "%") {
+		return elem{s, kind}
+	}
 	name, ok := unescape(s)
 	var back strings.Builder
 	writeElem(&back, name)
@@ -122,9 +125,6 @@ func parseElem(s string) elem {
 }
 
 func unescape(s string) (string, bool) {
-	if !strings.Contains(s, "%") {
-		return s, true
-	}
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		if s[i] != '%' {
