@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"vitrine/storage"
@@ -19,6 +21,62 @@ const (
 
 // maxCalls bounds the questions that are under way at a time: they go on when whoever asked has left.
 const maxCalls = 512
+
+// asker asks one upstream, for whoever embeds it.
+type asker struct {
+	self        string // what it is called in messages
+	log         *slog.Logger
+	negativeTTL time.Duration
+	patience    time.Duration
+
+	offline atomic.Bool
+	stale   atomic.Int64 // answers that were older than they should be
+	absent  *lru[string, absence]
+
+	ctx   context.Context // of everything that goes on without its first caller
+	close context.CancelFunc
+	wg    sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	calls  map[string]*call
+	cool   map[string]trouble // by kind of question
+}
+
+func (s *asker) init(self string, log *slog.Logger) {
+	s.self, s.log = self, log
+	if log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.absent = newLRU[string, absence](maxAbsent)
+	s.calls, s.cool = map[string]*call{}, map[string]trouble{}
+	s.ctx, s.close = context.WithCancel(context.Background())
+}
+
+// end breaks off what goes on and waits for its end.
+func (s *asker) end() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.close()
+	s.wg.Wait()
+}
+
+// spawn runs f, which Close waits for, and reports whether it does: not after Close.
+func (s *asker) spawn(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.spawnLocked(f)
+}
+
+// spawnLocked is spawn with mu held.
+func (s *asker) spawnLocked(f func()) bool {
+	if s.closed {
+		return false
+	}
+	s.wg.Go(f)
+	return true
+}
 
 // question is something to ask upstream.
 type question[T any] struct {
@@ -39,7 +97,7 @@ func (q *question[T]) kept() (T, error) {
 }
 
 // answer asks upstream, and gives the old answer, with a note, where upstream is in trouble or takes its time: it goes on being asked then.
-func answer[T any](ctx context.Context, s *Store, q question[T]) (T, error) {
+func answer[T any](ctx context.Context, s *asker, q question[T]) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {
 		return none, err
@@ -56,7 +114,7 @@ func answer[T any](ctx context.Context, s *Store, q question[T]) (T, error) {
 	c := join(s, q)
 	var late <-chan time.Time
 	if q.has {
-		timer := time.NewTimer(s.o.Patience)
+		timer := time.NewTimer(s.patience)
 		defer timer.Stop()
 		late = timer.C
 	}
@@ -100,7 +158,7 @@ func (o *ours) Brief() string { return o.says }
 func (o *ours) Unwrap() error { return o.error }
 
 // unasked returns why upstream is not to be asked; hasOld that there is an answer without it.
-func (s *Store) unasked(kind string, hasOld bool) error {
+func (s *asker) unasked(kind string, hasOld bool) error {
 	if s.offline.Load() {
 		return errOffline
 	}
@@ -113,14 +171,14 @@ func (s *Store) unasked(kind string, hasOld bool) error {
 }
 
 // serve gives the old answer where there is one, or why there is no other.
-func serve[T any](ctx context.Context, s *Store, q question[T], why error) (T, error) {
+func serve[T any](ctx context.Context, s *asker, q question[T], why error) (T, error) {
 	if !q.has {
 		var none T
 		return none, why
 	}
-	s.count.stale.Add(1)
-	storage.AddNote(ctx, storage.Note{Kind: storage.Stale, Text: s.self() + ": " + reason(why) + ": this is what was kept"})
-	s.log.InfoContext(ctx, "serving what was kept", "of", s.self(), q.kind, q.key, "because", why)
+	s.stale.Add(1)
+	storage.AddNote(ctx, storage.Note{Kind: storage.Stale, Text: s.self + ": " + reason(why) + ": this is what was kept"})
+	s.log.InfoContext(ctx, "serving what was kept", "of", s.self, q.kind, q.key, "because", why)
 	return q.old, nil
 }
 
@@ -143,7 +201,7 @@ type call struct {
 }
 
 // join asks q, or joins those who do.
-func join[T any](s *Store, q question[T]) *call {
+func join[T any](s *asker, q question[T]) *call {
 	key := q.kind + " " + q.key
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,7 +234,7 @@ func join[T any](s *Store, q question[T]) *call {
 }
 
 // learn draws the conclusions of an answer.
-func (s *Store) learn(kind, key string, c *call) {
+func (s *asker) learn(kind, key string, c *call) {
 	if isTrouble(c.err) {
 		c.err = upstreams(c.err)
 		s.noteTrouble(kind, c.err)
@@ -197,9 +255,9 @@ type absence struct {
 	until time.Time
 }
 
-func (s *Store) noteAbsent(key string, err error) {
-	if s.o.NegativeTTL > 0 {
-		s.absent.put(key, absence{err, time.Now().Add(s.o.NegativeTTL)}, 1)
+func (s *asker) noteAbsent(key string, err error) {
+	if s.negativeTTL > 0 {
+		s.absent.put(key, absence{err, time.Now().Add(s.negativeTTL)}, 1)
 	}
 }
 
@@ -209,7 +267,7 @@ type trouble struct {
 	until time.Time
 }
 
-func (s *Store) noteTrouble(kind string, err error) {
+func (s *asker) noteTrouble(kind string, err error) {
 	if s.ctx.Err() != nil {
 		return
 	}
@@ -226,7 +284,7 @@ func (s *Store) noteTrouble(kind string, err error) {
 	if known {
 		level = slog.LevelDebug
 	}
-	s.log.Log(s.ctx, level, "trouble with the registry behind a repository", "repository", s.self(), "asking for", kind, "again in", wait, "error", err)
+	s.log.Log(s.ctx, level, "trouble with the registry behind a repository", "repository", s.self, "asking for", kind, "again in", wait, "error", err)
 }
 
 // isAbsent reports whether upstream has answered that there is no such thing.
@@ -280,10 +338,10 @@ var unseens = map[string][]error{
 
 // told is what whoever asked is told of upstream's refusal. That it wants to know who we are must not make him show us who he is: that would not help. And it is
 // all that Docker Hub says of a repository that does not exist.
-func (s *Store) told(kind string, err error) error {
+func (s *asker) told(kind string, err error) error {
 	if !errors.Is(err, storage.ErrNoIdentity) {
 		return err
 	}
-	s.log.Info("the registry behind a repository wants to know who we are", "repository", s.self(), "asking for", kind, "error", err)
+	s.log.Info("the registry behind a repository wants to know who we are", "repository", s.self, "asking for", kind, "error", err)
 	return &unseen{reason(err), unseens[kind]}
 }

@@ -6,48 +6,59 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-
-	"vitrine/storage"
 )
 
 // near is how far ahead of what has arrived one waits for it, in bytes, rather than to ask upstream for it.
 const near = 4 << 20
 
+// source is what brings a blob that is read while it arrives.
+type source interface {
+	start() // lets the bytes come, once
+	isStarted() bool
+	// openAt opens a stream of upstream's own from off on.
+	openAt(ctx context.Context, off int64) (io.ReadCloser, error)
+	// readAt reads all of p from upstream.
+	readAt(ctx context.Context, p []byte, off int64) (int, error)
+	// told is what whoever reads is told of a refusal of upstream.
+	told(err error) error
+	leave()
+}
+
 // arriving is a blob that is read while it is downloaded. Its methods but ReadAt are for one goroutine at a time.
 type arriving struct {
-	dl   *download
+	in   *arrival
+	from source
 	ctx  context.Context
-	repo repo // the name that it was opened under
 
 	pos    int64
-	side   storage.Blob // a stream of upstream's for what is far ahead; nil: none
+	side   io.ReadCloser // a stream of upstream's for what is far ahead; nil: none
 	sideAt int64
 	closed bool
 }
 
 // Size implements storage.Blob.
-func (a *arriving) Size() int64 { return a.dl.size }
+func (a *arriving) Size() int64 { return a.in.size }
 
 // Read implements io.Reader. It waits for the bytes, or takes them from upstream if they are far ahead.
 func (a *arriving) Read(p []byte) (int, error) {
 	if a.closed {
 		return 0, fs.ErrClosed
 	}
-	if len(p) == 0 || a.pos >= a.dl.size && a.dl.size > 0 {
+	if len(p) == 0 || a.pos >= a.in.size && a.in.size > 0 {
 		return 0, eofIf(len(p) > 0)
 	}
 	for {
-		have, more, err := a.dl.have(a.pos)
+		have, more, err := a.in.have(a.pos)
 		switch {
 		case have > 0:
 			a.closeSide()
-			return a.advance(readFull(a.dl.file, p[:min(int64(len(p)), have)], a.pos))
+			return a.advance(readFull(a.in.file, p[:min(int64(len(p)), have)], a.pos))
 		case err != nil:
 			return 0, err
-		case !a.isNear(a.pos):
+		case !a.in.isNear(a.pos):
 			return a.advance(a.readSide(p))
 		}
-		a.dl.start()
+		a.from.start()
 		if err := a.wait(more); err != nil {
 			return 0, err
 		}
@@ -78,13 +89,6 @@ func readFull(r io.ReaderAt, p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// isNear reports whether what stands at off can be waited for.
-func (a *arriving) isNear(off int64) bool {
-	a.dl.mu.Lock()
-	defer a.dl.mu.Unlock()
-	return off <= a.dl.arrived+near
-}
-
 func (a *arriving) wait(more <-chan struct{}) error {
 	select {
 	case <-more:
@@ -98,16 +102,13 @@ func (a *arriving) wait(more <-chan struct{}) error {
 func (a *arriving) readSide(p []byte) (int, error) {
 	if a.side == nil || a.sideAt != a.pos {
 		a.closeSide()
-		b, err := a.dl.s.upstream.OpenBlob(a.ctx, a.repo.up, a.dl.d)
+		in, err := a.from.openAt(a.ctx, a.pos)
 		if err != nil {
 			return 0, a.explain(err)
 		}
-		a.side = b
-		if _, err := b.Seek(a.pos, io.SeekStart); err != nil {
-			return 0, a.explain(err)
-		}
+		a.side = in
 	}
-	n, err := a.side.Read(p[:min(int64(len(p)), a.dl.size-a.pos)])
+	n, err := a.side.Read(p[:min(int64(len(p)), a.in.size-a.pos)])
 	a.sideAt = a.pos + int64(n)
 	if err == io.EOF { // what is there ends at the size, which is not here
 		err = eofIf(n == 0)
@@ -126,7 +127,7 @@ func (a *arriving) explain(err error) error {
 	case isTrouble(err):
 		return upstreams(err)
 	}
-	return a.dl.s.told("blob", err)
+	return a.from.told(err)
 }
 
 func (a *arriving) closeSide() {
@@ -141,7 +142,7 @@ func (a *arriving) ReadAt(p []byte, off int64) (n int, err error) {
 	if off < 0 {
 		return 0, fmt.Errorf("reading at %d: %w", off, fs.ErrInvalid)
 	}
-	for n < len(p) && off+int64(n) < a.dl.size {
+	for n < len(p) && off+int64(n) < a.in.size {
 		m, err := a.readSome(p[n:], off+int64(n))
 		if n += m; err != nil {
 			return n, err
@@ -152,17 +153,17 @@ func (a *arriving) ReadAt(p []byte, off int64) (n int, err error) {
 
 // readSome reads what there is at off, waits for it, or asks upstream for all of p.
 func (a *arriving) readSome(p []byte, off int64) (int, error) {
-	p = p[:min(int64(len(p)), a.dl.size-off)]
-	have, more, err := a.dl.have(off)
+	p = p[:min(int64(len(p)), a.in.size-off)]
+	have, more, err := a.in.have(off)
 	switch {
 	case have > 0:
-		return readFull(a.dl.file, p[:min(int64(len(p)), have)], off)
+		return readFull(a.in.file, p[:min(int64(len(p)), have)], off)
 	case err != nil:
 		return 0, err
-	case a.dl.isStarted() && a.isNear(off):
+	case a.from.isStarted() && a.in.isNear(off):
 		return 0, a.wait(more)
 	}
-	n, err := readFull(a.dl.up, p, off)
+	n, err := a.from.readAt(a.ctx, p, off)
 	return n, a.explain(err)
 }
 
@@ -173,7 +174,7 @@ func (a *arriving) Seek(offset int64, whence int) (int64, error) {
 	case io.SeekCurrent:
 		offset += a.pos
 	case io.SeekEnd:
-		offset += a.dl.size
+		offset += a.in.size
 	default:
 		return 0, fmt.Errorf("seek: whence %d: %w", whence, fs.ErrInvalid)
 	}
@@ -191,6 +192,6 @@ func (a *arriving) Close() error {
 	}
 	a.closed = true
 	a.closeSide()
-	a.dl.s.leave(a.dl)
+	a.from.leave()
 	return nil
 }

@@ -2,7 +2,9 @@ package pullthrough
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 
 	"github.com/opencontainers/go-digest"
 
@@ -44,7 +46,7 @@ func (s *Store) LocateBlob(ctx context.Context, name oci.Name, d digest.Digest) 
 func (s *Store) ask(ctx context.Context, r repo, d digest.Digest, old int64, hasOld bool) (int64, error) {
 	key := fileKey{own(r.name), own(d)}
 	up := own(r.up)
-	return answer(ctx, s, question[int64]{
+	return answer(ctx, &s.asker, question[int64]{
 		kind: "blob", key: string(r.name) + "@" + string(d), old: old, has: hasOld,
 		ask: func(ctx context.Context) (int64, error) {
 			size, err := s.upstream.StatBlob(ctx, up, key.d)
@@ -193,7 +195,7 @@ func (w *wanted) follow() (storage.Blob, error) {
 		return nil, w.ctx.Err()
 	}
 	if dl.openErr == nil {
-		return &arriving{dl: dl, ctx: w.ctx, repo: w.r}, nil
+		return &arriving{in: &dl.arrival, from: blobSource{dl, w.r}, ctx: w.ctx}, nil
 	}
 	s.leave(dl)
 	if dl.repo.name != w.r.name {
@@ -204,3 +206,28 @@ func (w *wanted) follow() (storage.Blob, error) {
 	}
 	return nil, dl.openErr
 }
+
+// blobSource is a download for whoever has opened the blob under one of its names.
+type blobSource struct {
+	*download
+	repo repo
+}
+
+func (b blobSource) openAt(ctx context.Context, off int64) (io.ReadCloser, error) {
+	in, err := b.s.upstream.OpenBlob(ctx, b.repo.up, b.d)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := in.Seek(off, io.SeekStart); err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	return in, nil
+}
+
+func (b blobSource) readAt(_ context.Context, p []byte, off int64) (int, error) {
+	return readFull(b.up, p, off)
+}
+
+func (b blobSource) leave() { b.s.leave(b.download) }
+
+func (b blobSource) told(err error) error { return b.s.told("blob", err) }

@@ -1,50 +1,32 @@
 package pullthrough
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"sync"
-	"time"
 
 	"github.com/opencontainers/go-digest"
 
 	"vitrine/storage"
 )
 
-// readStep is the most that is read at a time, and so the most of memory that a download takes. Readers see it as soon as it is appended.
-const readStep = 256 << 10
-
-var buffers = sync.Pool{New: func() any { return new([readStep]byte) }}
-
 // download brings one blob into the local store. It is held by those who read it and, once started, by itself.
 type download struct {
-	s      *Store
-	d      digest.Digest
-	repo   repo // the name that it is asked for and stored under
-	ctx    context.Context
-	cancel context.CancelCauseFunc
+	s    *Store
+	d    digest.Digest
+	repo repo // the name that it is asked for and stored under
+	arrival
 
-	opened  chan struct{} // closed when the next three are known
+	opened  chan struct{} // closed when the next two and the size are known
 	up      storage.Blob
-	size    int64
 	openErr error
 
 	// Guarded by Store.mu.
-	holders int
+	running
 	started bool
-	running bool
+	runs    bool
 	links   []repo // other names that upstream has it under, to be linked when it is here
-	expiry  *time.Timer
-
-	mu      sync.Mutex
-	file    storage.Appended // nil: nothing can be read yet
-	arrived int64
-	done    bool
-	err     error
-	more    chan struct{} // closed when the above changes; nil while nobody waits
 }
 
 // Why a download ends that could go on.
@@ -55,8 +37,10 @@ var (
 
 // newDownload begins one. Called with mu held.
 func (s *Store) newDownload(r repo, d digest.Digest) *download {
-	dl := &download{s: s, d: d, repo: r, opened: make(chan struct{}), holders: 1} // open holds it
-	dl.ctx, dl.cancel = context.WithCancelCause(s.ctx)
+	dl := &download{s: s, d: d, repo: r, opened: make(chan struct{})}
+	dl.holders = 1 // open holds it
+	dl.arrival.init(s.ctx, s.o.Stall, &s.count.bytes)
+	dl.stop = dl.cancel
 	if !s.spawnLocked(dl.open) {
 		dl.openErr = errClosed
 		close(dl.opened)
@@ -108,11 +92,7 @@ func (dl *download) release() {
 	if dl.up != nil {
 		dl.up.Close()
 	}
-	dl.mu.Lock()
-	if dl.file != nil {
-		dl.file.Close()
-	}
-	dl.mu.Unlock()
+	dl.closeFile()
 	dl.s.released()
 }
 
@@ -125,8 +105,8 @@ func (dl *download) start() {
 		return
 	}
 	dl.started = true
-	dl.running = s.spawnLocked(dl.run)
-	if !dl.running {
+	dl.runs = s.spawnLocked(dl.run)
+	if !dl.runs {
 		s.land(dl)
 		dl.finish(errClosed)
 	}
@@ -164,8 +144,8 @@ func (s *Store) settle(dl *download, err error) bool {
 	ends, left := len(links) == 0 || err != nil, false
 	if ends {
 		s.land(dl)
-		s.adopt(dl)
-		dl.running = false
+		s.orphans.adopt(&dl.running)
+		dl.runs = false
 		dl.finish(err)
 		left = dl.holders == 0
 	}
@@ -216,7 +196,7 @@ func (dl *download) bring() error {
 		return localError{err}
 	}
 	if err := dl.pump(u); err != nil {
-		dl.s.keepPartial(dl, u, err)
+		dl.s.partials.keep(dl.ctx, dl.s.local, string(dl.d), dl.repo.name, u, err)
 		return err
 	}
 	if err := u.Commit(dl.ctx, dl.d); err != nil {
@@ -233,72 +213,15 @@ func (dl *download) bring() error {
 
 // pump appends what upstream sends.
 func (dl *download) pump(u storage.Upload) error {
-	file, err := storage.Follow(u)
-	if err != nil && !errors.Is(err, storage.ErrUnsupported) { // then readers have to wait for the end
-		return localError{err}
+	if err := dl.follow(u); err != nil {
+		return err
 	}
-	dl.advance(file, u.Size())
 	if u.Size() > 0 {
 		if _, err := dl.up.Seek(u.Size(), io.SeekStart); err != nil {
 			return err
 		}
 	}
-	stall := dl.s.o.Stall
-	watch := time.AfterFunc(stall, func() { dl.cancel(errStalled) })
-	defer watch.Stop()
-	buf := buffers.Get().(*[readStep]byte)
-	defer buffers.Put(buf)
-	for {
-		watch.Reset(stall)
-		n, err := dl.up.Read(buf[:])
-		watch.Stop() // the disk may take its time
-		if appendErr := dl.append(u, buf[:n]); appendErr != nil {
-			return appendErr
-		}
-		switch {
-		case err == io.EOF && u.Size() < dl.size:
-			return fmt.Errorf("%w: it sent %d bytes of %d", storage.ErrUpstream, u.Size(), dl.size)
-		case err == io.EOF:
-			return nil
-		case err != nil:
-			return err
-		}
-	}
-}
-
-// append adds one piece of upstream's, which must not be more than it has announced.
-func (dl *download) append(u storage.Upload, p []byte) error {
-	if u.Size()+int64(len(p)) > dl.size {
-		return fmt.Errorf("%w: it sends more than the %d bytes that it announced", storage.ErrDigestMismatch, dl.size)
-	}
-	if len(p) == 0 {
-		return dl.ctx.Err()
-	}
-	if _, err := u.Append(dl.ctx, u.Size(), bytes.NewReader(p)); err != nil {
-		return localError{err}
-	}
-	dl.s.count.bytes.Add(int64(len(p)))
-	dl.advance(nil, u.Size())
-	return nil
-}
-
-// advance tells readers how much there is. file is where, if it is not nil.
-func (dl *download) advance(file storage.Appended, arrived int64) {
-	dl.mu.Lock()
-	defer dl.mu.Unlock()
-	if file != nil {
-		dl.file = file
-	}
-	dl.arrived = arrived
-	dl.tell()
-}
-
-// tell wakes those who wait. Called with mu held.
-func (dl *download) tell() {
-	if dl.more != nil {
-		close(dl.more)
-		dl.more = nil
-	}
+	return dl.pour(u, dl.up)
 }
 
 // openAll opens the blob that has come for those who wait, where the upload could not be followed.
@@ -311,34 +234,4 @@ func (dl *download) openAll() error {
 		dl.advance(b, dl.size)
 	}
 	return err
-}
-
-// finish tells readers that no more comes.
-func (dl *download) finish(err error) {
-	dl.mu.Lock()
-	defer dl.mu.Unlock()
-	dl.done, dl.err = true, err
-	dl.tell()
-}
-
-// have returns how many bytes there are to read from off on. If there are none it returns why there never will be, or what tells of more.
-func (dl *download) have(off int64) (n int64, more <-chan struct{}, err error) {
-	dl.mu.Lock()
-	defer dl.mu.Unlock()
-	there := dl.arrived
-	if there == dl.size && (!dl.done || dl.err != nil) {
-		there-- // whoever counts bytes must not count to the end before they are verified
-	}
-	switch {
-	case dl.file != nil && off < there:
-		return there - off, nil, nil
-	case dl.done && dl.err != nil:
-		return 0, nil, dl.err
-	case dl.done:
-		return 0, nil, io.EOF
-	}
-	if dl.more == nil {
-		dl.more = make(chan struct{})
-	}
-	return 0, dl.more, nil
 }

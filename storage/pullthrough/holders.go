@@ -1,6 +1,7 @@
 package pullthrough
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -53,7 +54,7 @@ func (s *Store) joinDownload(r repo, d digest.Digest, confirmed bool) (dl *downl
 		dl.links = append(dl.links, repo{own(r.name), own(r.up)})
 	}
 	dl.holders++
-	s.adopt(dl)
+	s.orphans.adopt(&dl.running)
 	return dl, mine
 }
 
@@ -68,12 +69,12 @@ func (s *Store) land(dl *download) {
 func (s *Store) leave(dl *download) {
 	s.mu.Lock()
 	dl.holders--
-	ends := dl.holders == 0 && !dl.running
+	ends := dl.holders == 0 && !dl.runs
 	switch {
 	case ends:
 		s.land(dl)
 	case dl.holders == 0:
-		s.abandon(dl)
+		s.orphans.abandon(&dl.running)
 	}
 	s.mu.Unlock()
 	if ends {
@@ -81,22 +82,32 @@ func (s *Store) leave(dl *download) {
 	}
 }
 
-// abandon lets dl run without readers, within bounds. Called with mu held.
-func (s *Store) abandon(dl *download) {
-	s.orphans = append(s.orphans, dl)
-	dl.expiry = time.AfterFunc(orphanTime, func() { dl.cancel(errAbandoned) })
-	if len(s.orphans) > maxOrphans {
-		oldest := s.orphans[0]
-		s.adopt(oldest)
-		oldest.cancel(errAbandoned)
+// running is what goes on with nobody waiting for it, or may: a download. Guarded by asker.mu.
+type running struct {
+	stop    context.CancelCauseFunc
+	holders int
+	expiry  *time.Timer
+}
+
+// orphans are those that run and that nobody reads, the oldest first. Guarded by asker.mu.
+type orphans []*running
+
+// abandon lets r run without readers, within bounds.
+func (o *orphans) abandon(r *running) {
+	*o = append(*o, r)
+	r.expiry = time.AfterFunc(orphanTime, func() { r.stop(errAbandoned) })
+	if len(*o) > maxOrphans {
+		oldest := (*o)[0]
+		o.adopt(oldest)
+		oldest.stop(errAbandoned)
 	}
 }
 
-// adopt takes dl out of those without readers. Called with mu held.
-func (s *Store) adopt(dl *download) {
-	if dl.expiry != nil {
-		dl.expiry.Stop()
-		dl.expiry = nil
+// adopt takes r out of those without readers.
+func (o *orphans) adopt(r *running) {
+	if r.expiry != nil {
+		r.expiry.Stop()
+		r.expiry = nil
 	}
-	s.orphans = slices.DeleteFunc(s.orphans, func(o *download) bool { return o == dl })
+	*o = slices.DeleteFunc(*o, func(other *running) bool { return other == r })
 }

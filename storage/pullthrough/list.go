@@ -58,7 +58,7 @@ func (s *Store) listTags(ctx context.Context, r repo) (listed[oci.Tag], error) {
 		l.all, ok = something(s.local.Tags(ctx, r.name, ""))
 	}
 	up := own(r.up)
-	return answer(ctx, s, question[listed[oci.Tag]]{
+	return answer(ctx, &s.asker, question[listed[oci.Tag]]{
 		kind: "tags", key: key, old: l, has: ok,
 		ask: func(ctx context.Context) (listed[oci.Tag], error) {
 			return keepList(s.tagLists, key, s.upstream.Tags(ctx, up, ""), cmp.Compare[oci.Tag], cost)
@@ -109,7 +109,7 @@ func (s *Store) listReferrers(ctx context.Context, r repo, d digest.Digest) (lis
 		l.all, ok = something(s.local.Referrers(ctx, r.name, d))
 	}
 	up, d := own(r.up), own(d)
-	l, err := answer(ctx, s, question[listed[oci.Descriptor]]{
+	l, err := answer(ctx, &s.asker, question[listed[oci.Descriptor]]{
 		kind: "referrers", key: key, old: l, has: ok,
 		ask: func(ctx context.Context) (listed[oci.Descriptor], error) {
 			return keepList(s.referrers, key, s.upstream.Referrers(ctx, up, d), byDigest, descriptorCost)

@@ -28,7 +28,7 @@ func (s *Store) GetManifest(ctx context.Context, name oci.Name, d digest.Digest)
 		return old, nil
 	}
 	key := fileKey{own(r.name), own(d)}
-	return answer(ctx, s, question[storage.Manifest]{
+	return answer(ctx, &s.asker, question[storage.Manifest]{
 		kind: "manifest", key: string(r.name) + "@" + string(d), old: old, has: err == nil,
 		ask: func(ctx context.Context) (storage.Manifest, error) {
 			return s.fetch(ctx, repo{key.repo, own(r.up)}, key.d)
@@ -51,7 +51,7 @@ func (s *Store) StatManifest(ctx context.Context, name oci.Name, d digest.Digest
 		return old.Descriptor, nil
 	}
 	key, up := fileKey{own(r.name), own(d)}, own(r.up)
-	return answer(ctx, s, question[oci.Descriptor]{
+	return answer(ctx, &s.asker, question[oci.Descriptor]{
 		kind: "head", key: string(r.name) + "@" + string(d), old: old.Descriptor, has: err == nil,
 		ask: func(ctx context.Context) (oci.Descriptor, error) {
 			return s.askManifest(ctx, repo{key.repo, up}, key.d)

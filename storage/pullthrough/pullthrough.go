@@ -35,13 +35,11 @@ package pullthrough
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -83,29 +81,20 @@ type Store struct {
 	local    storage.Store
 	upstream storage.Reader
 	o        Options
-	log      *slog.Logger
-	offline  atomic.Bool
 	count    counters
+	asker
 
 	tags      *lru[tagKey, binding]
 	pending   *lru[fileKey, []oci.Tag] // tags that are to be set when their manifest is kept
 	files     *lru[fileKey, time.Time] // when upstream last said that it has them; only with a FileTTL
-	absent    *lru[string, absence]
 	tagLists  *lru[string, listed[oci.Tag]]
 	referrers *lru[string, listed[oci.Descriptor]]
 	shelf     *shelf // nil without a MaxSize
 
-	ctx   context.Context // of everything that goes on without its first caller
-	close context.CancelFunc
-	wg    sync.WaitGroup
-
-	mu        sync.Mutex
-	closed    bool
-	calls     map[string]*call
-	cool      map[string]trouble // by kind of question
+	// Guarded by asker.mu.
 	downloads map[digest.Digest]*download
-	orphans   []*download // running, and nobody reads: the oldest first
-	partials  []partial
+	orphans   orphans
+	partials  partials
 	live      int           // downloads that run or are read
 	idle      chan struct{} // closed when there are none; nil while nobody waits for that
 }
@@ -120,16 +109,13 @@ func New(local storage.Store, upstream storage.Reader, o *Options) *Store {
 	s.o.NegativeTTL = cmp.Or(s.o.NegativeTTL, 5*time.Second)
 	s.o.Patience = cmp.Or(s.o.Patience, 3*time.Second)
 	s.o.Stall = cmp.Or(s.o.Stall, time.Minute)
-	s.log = s.o.Log
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
+	s.asker.init(cmp.Or(string(s.o.Prefix), "this registry"), s.o.Log)
+	s.negativeTTL, s.patience = s.o.NegativeTTL, s.o.Patience
 	s.offline.Store(s.o.Offline)
 	s.tags, s.pending = newLRU[tagKey, binding](maxTags), newLRU[fileKey, []oci.Tag](maxPending)
-	s.files, s.absent = newLRU[fileKey, time.Time](maxTags), newLRU[string, absence](maxAbsent)
+	s.files = newLRU[fileKey, time.Time](maxTags)
 	s.tagLists, s.referrers = newLRU[string, listed[oci.Tag]](maxLists), newLRU[string, listed[oci.Descriptor]](maxLists)
-	s.calls, s.cool, s.downloads = map[string]*call{}, map[string]trouble{}, map[digest.Digest]*download{}
-	s.ctx, s.close = context.WithCancel(context.Background())
+	s.downloads = map[digest.Digest]*download{}
 	if s.o.MaxSize > 0 {
 		s.shelf = newShelf(s.o.MaxSize)
 		s.spawn(s.takeStock)
@@ -139,29 +125,9 @@ func New(local storage.Store, upstream storage.Reader, o *Options) *Store {
 
 // Close breaks off what goes on and waits for its end. Blobs that were arriving fail; those that are kept are the local store's.
 func (s *Store) Close() error {
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
-	s.close()
-	s.wg.Wait()
-	s.dropPartials()
+	s.end()
+	s.partials.drop(s.local)
 	return nil
-}
-
-// spawn runs f, which Close waits for, and reports whether it does: not after Close.
-func (s *Store) spawn(f func()) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.spawnLocked(f)
-}
-
-// spawnLocked is spawn with mu held.
-func (s *Store) spawnLocked(f func()) bool {
-	if s.closed {
-		return false
-	}
-	s.wg.Go(f)
-	return true
 }
 
 // SetOffline switches upstream off, or on again. While it is off, what is kept is served, however old, and nothing else.
@@ -180,7 +146,7 @@ type Stats struct {
 }
 
 type counters struct {
-	hits, fetched, downloads, bytes, mounted, checked, stale, evicted atomic.Int64
+	hits, fetched, downloads, bytes, mounted, checked, evicted atomic.Int64
 }
 
 // Stats returns the counts.
@@ -188,7 +154,7 @@ func (s *Store) Stats() Stats {
 	c := &s.count
 	return Stats{
 		Hits: c.hits.Load(), Fetched: c.fetched.Load(), Downloads: c.downloads.Load(), Bytes: c.bytes.Load(),
-		Mounted: c.mounted.Load(), Checked: c.checked.Load(), Stale: c.stale.Load(), Evicted: c.evicted.Load(),
+		Mounted: c.mounted.Load(), Checked: c.checked.Load(), Stale: s.stale.Load(), Evicted: c.evicted.Load(),
 	}
 }
 
@@ -227,7 +193,7 @@ func (s *Store) allow(name oci.Name, rest string) (repo, error) {
 			return r, nil
 		}
 	}
-	return repo{}, fmt.Errorf("%w: %s is none of the names that are let through to the registry behind %s", storage.ErrDenied, up, s.self())
+	return repo{}, fmt.Errorf("%w: %s is none of the names that are let through to the registry behind %s", storage.ErrDenied, up, s.self)
 }
 
 // names cuts the prefix.
@@ -256,9 +222,6 @@ func (s *Store) withPrefix(up oci.Name) oci.Name {
 	}
 	return s.o.Prefix + "/" + up
 }
-
-// self is what the Store is called in messages.
-func (s *Store) self() string { return cmp.Or(string(s.o.Prefix), "this registry") }
 
 // allowBlob is allow for calls whose errors are to be those of blobs.
 func (s *Store) allowBlob(name oci.Name, d digest.Digest) (repo, error) {

@@ -32,7 +32,7 @@ func (s *Store) ResolveTag(ctx context.Context, name oci.Name, tag oci.Tag) (oci
 	if err != nil && !isUnknown(err) {
 		return oci.Descriptor{}, err
 	}
-	return answer(ctx, s, question[oci.Descriptor]{
+	return answer(ctx, &s.asker, question[oci.Descriptor]{
 		kind: "tag", key: string(r.name) + ":" + string(tag), old: old, has: err == nil,
 		ask: func(ctx context.Context) (oci.Descriptor, error) { return s.askTag(ctx, key, own(r.up)) },
 	})
