@@ -33,6 +33,10 @@ type Options struct {
 	// are. Nil: none is.
 	Here func(oci.Name) bool
 
+	// Configured returns the repositories that were set up, as far as whoever asks may see them, in the order in which they are to be shown; the caller may
+	// change the list. Nil: there are none.
+	Configured func(context.Context) []Configured
+
 	Version string // of the program, for the foot of pages
 
 	Log *slog.Logger // nil discards

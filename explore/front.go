@@ -23,14 +23,15 @@ const (
 
 // frontView is the JSON of the front page.
 type frontView struct {
-	Repositories repoTree  `json:"repositories"`
-	Tags         int       `json:"tags"`
-	Newest       []pushed  `json:"newest"`
-	Some         bool      `json:"some,omitempty"` // tags and newest are of some of the repositories
-	Unlisted     bool      `json:"unlisted"`       // there is no catalog to show
-	NoPush       bool      `json:"-"`
-	Elsewhere    bool      `json:"-"`               // other registries can be looked at
-	Start        []command `json:"start,omitempty"` // where nothing is here: lines that change that
+	Repositories repoTree     `json:"repositories"`
+	Tags         int          `json:"tags"`
+	Newest       []pushed     `json:"newest"`
+	Some         bool         `json:"some,omitempty"` // tags and newest are of some of the repositories
+	Unlisted     bool         `json:"unlisted"`       // there is no catalog to show
+	NoPush       bool         `json:"-"`
+	Elsewhere    bool         `json:"-"` // other registries can be looked at
+	Configured   []Configured `json:"configured,omitempty"`
+	Start        []command    `json:"start,omitempty"` // where nothing is here: lines that change that
 }
 
 // pushed is a tag that was pushed.
@@ -48,7 +49,7 @@ func (h *handler) front(w http.ResponseWriter, r *request) error {
 		return statusError{http.StatusNotFound, "There is no such page.", "Everything begins at the front page."}
 	}
 	names, more, err := h.readNames(r.Context(), "")
-	v := &frontView{Unlisted: errors.Is(err, storage.ErrUnsupported), NoPush: h.o.NoPush, Elsewhere: h.anywhere != nil}
+	v := &frontView{Unlisted: errors.Is(err, storage.ErrUnsupported), NoPush: h.o.NoPush, Elsewhere: h.anywhere != nil, Configured: h.configured(r.Context())}
 	if err != nil && !v.Unlisted {
 		return err
 	}

@@ -99,6 +99,9 @@ func (s *searcher) run(ctx context.Context, r *request) error {
 	if s.v.In != "" {
 		return s.image(ctx, r)
 	}
+	if href, of := s.h.beyond(ctx, s.v.Query); href != "" {
+		s.hit(&s.v.Repositories, "repositories", searchHit{Text: s.v.Query, What: strings.TrimSpace("to be asked for " + of), Href: href})
+	}
 	ctx = storage.KeptOnly(ctx)
 	var images []imageOf
 	for name, err := range s.h.store.Repositories(ctx, "") {

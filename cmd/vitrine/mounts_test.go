@@ -205,3 +205,20 @@ func TestOffline(t *testing.T) {
 	r.expect(t, "GET /v2/hub/app/manifests/1 502")
 	u.asks(t)
 }
+
+// TestFrontPage shows what is set up to those who may pull there.
+func TestFrontPage(t *testing.T) {
+	u := newUpstream(t)
+	name := t.TempDir() + "/c.json"
+	users := t.TempDir() + "/users"
+	write(t, users, "alice:{SHA}"+"W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n")
+	write(t, name, `{"ephemeral": true, "auth": {"htpasswd": "`+users+`", "rules": [{"repositories": "team/**", "pull": ["anonymous"]}, {"repositories": "**", "pull": ["*"]}]},
+		"repositories": {`+u.remote("hub")+", "+team+"}}")
+	r := start(t, nil, "--config", name)
+	for login, wants := range map[string]bool{"": false, "alice:password@": true} {
+		_, body := fetch(t, strings.Replace(r.url, "://", "://"+login, 1)+"/?format=json")
+		if got := strings.Contains(body, strings.TrimPrefix(u.URL, "http://")); got != wants || !strings.Contains(body, `"name": "team"`) && !strings.Contains(body, `"name":"team"`) {
+			t.Errorf("as %q the front page names the other registry: %t, want %t\n%s", login, got, wants, body)
+		}
+	}
+}

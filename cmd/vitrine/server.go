@@ -185,7 +185,7 @@ func (s *server) close() error {
 // serveStore makes the handlers of l: both see the store as whoever asks may.
 func (s *server) serveStore(l *live) {
 	store := s.store
-	eo := explore.Options{Indexer: s.indexer, ExternalURL: l.externalURL, NoPush: l.readOnly, Foreign: l.exploreForeign, Version: buildVersion(), Log: s.log}
+	eo := explore.Options{Indexer: s.indexer, ExternalURL: l.externalURL, NoPush: l.readOnly, Foreign: l.exploreForeign, Configured: s.configured(l), Version: buildVersion(), Log: s.log}
 	if l.users != nil {
 		store = auth.Guard(store, s.policy)
 		eo.User = auth.UserFrom
