@@ -144,7 +144,7 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, rt api.Route) {
 		return
 	}
 	if r.ContentLength != 0 {
-		r = h.withBody(w, r)
+		r = api.WithBody(w, r, h.StallTimeout)
 	}
 	if err := do(h, w, r, rt); err != nil {
 		h.fail(w, r, rt, err)

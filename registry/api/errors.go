@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -96,27 +97,44 @@ type Error struct {
 // WriteError answers with the status and the JSON of err and returns the status. A HEAD gets the headers only, which net/http sees to.
 func WriteError(w http.ResponseWriter, err error) int {
 	code, status := Lookup(err)
-	msg := message(err)
-	var more Refusal
+	var details []any
 	if r, ok := errors.AsType[*Refusal](err); ok {
-		more = *r
+		details = r.Details
 	}
-	body, _ := json.Marshal(ErrorBody{entries(code, msg, more.Details)}) // strings always marshal
-	h := w.Header()
-	for _, k := range []string{"Etag", "Cache-Control", "Content-Range", "Content-Length"} { // of the answer that it was going to be
-		h.Del(k)
-	}
-	h.Set("Content-Type", "application/json")
-	h.Set("X-Content-Type-Options", "nosniff")
-	if after := retryAfter(err); after > 0 || status == http.StatusTooManyRequests {
-		h.Set("Retry-After", strconv.Itoa(max(after, 1))) // if more.Header does not know better
-	}
-	for k, v := range more.Header {
-		h.Set(k, v)
-	}
-	w.WriteHeader(status)
+	body, _ := json.Marshal(ErrorBody{entries(code, message(err), details)}) // strings always marshal
+	failedHead(w, err, status, "application/json")
 	w.Write(body)
 	return status
+}
+
+// WriteText is WriteError for whoever reads the answer in a terminal: a line of text.
+func WriteText(w http.ResponseWriter, err error) int {
+	_, status := Lookup(err)
+	failedHead(w, err, status, "text/plain; charset=utf-8")
+	io.WriteString(w, message(err)+"\n")
+	return status
+}
+
+// ofSuccess are the headers of the answer that it was going to be.
+var ofSuccess = []string{"Etag", "Cache-Control", "Content-Range", "Content-Length", "Last-Modified", "Content-Disposition", "Accept-Ranges", "X-Checksum-Sha256"}
+
+// failedHead writes the head of an answer that failed.
+func failedHead(w http.ResponseWriter, err error, status int, contentType string) {
+	h := w.Header()
+	for _, k := range ofSuccess {
+		h.Del(k)
+	}
+	h.Set("Content-Type", contentType)
+	h.Set("X-Content-Type-Options", "nosniff")
+	if after := retryAfter(err); after > 0 || status == http.StatusTooManyRequests {
+		h.Set("Retry-After", strconv.Itoa(max(after, 1))) // if the Refusal does not know better
+	}
+	if r, ok := errors.AsType[*Refusal](err); ok {
+		for k, v := range r.Header {
+			h.Set(k, v)
+		}
+	}
+	w.WriteHeader(status)
 }
 
 // retryAfter is when another registry whose answer err is wants to be asked again, in seconds, rounded up; 0 if it did not say.
