@@ -129,28 +129,46 @@ func attributes(b []byte, pairs ...string) []byte {
 	return b
 }
 
+// plainBytes are those that need no escaping.
+var plainBytes = func() (all [256]bool) {
+	for c := byte(' '); c < 0x7f; c++ {
+		all[c] = !strings.ContainsRune("&<>\"", rune(c))
+	}
+	return all
+}()
+
 // escape writes text so that whoever reads the XML gets it back, but for what XML cannot say: control characters are left out. Bytes that are no UTF-8
 // are taken for Latin-1, as old packages have it.
 func escape(b []byte, s string, inAttribute bool) []byte {
-	for i := 0; i < len(s); {
-		c, n := utf8.DecodeRuneInString(s[i:])
+	for {
+		n := 0
+		for n < len(s) && plainBytes[s[n]] {
+			n++
+		}
+		b, s = append(b, s[:n]...), s[n:]
+		if s == "" {
+			return b
+		}
+		c, n := utf8.DecodeRuneInString(s)
 		if c == utf8.RuneError && n == 1 {
-			c = rune(s[i])
+			c = rune(s[0])
 		}
-		i += n
-		switch {
-		case c == '&':
-			b = append(b, "&amp;"...)
-		case c == '<':
-			b = append(b, "&lt;"...)
-		case c == '>':
-			b = append(b, "&gt;"...)
-		case c == '\r', inAttribute && strings.ContainsRune("\"\n\t", c):
-			b = append(strconv.AppendInt(append(b, "&#"...), int64(c), 10), ';')
-		case c < ' ' && c != '\n' && c != '\t', c == 0xfffe, c == 0xffff:
-		default:
-			b = utf8.AppendRune(b, c)
-		}
+		b, s = escapeRune(b, c, inAttribute), s[n:]
 	}
-	return b
+}
+
+func escapeRune(b []byte, c rune, inAttribute bool) []byte {
+	switch {
+	case c == '&':
+		return append(b, "&amp;"...)
+	case c == '<':
+		return append(b, "&lt;"...)
+	case c == '>':
+		return append(b, "&gt;"...)
+	case c == '\r', inAttribute && strings.ContainsRune("\"\n\t", c):
+		return append(strconv.AppendInt(append(b, "&#"...), int64(c), 10), ';')
+	case c < ' ' && c != '\n' && c != '\t', c == 0xfffe, c == 0xffff:
+		return b
+	}
+	return utf8.AppendRune(b, c)
 }
