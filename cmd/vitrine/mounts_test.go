@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -17,6 +19,7 @@ import (
 type upstream struct {
 	*httptest.Server
 	layer digest.Digest
+	big   digest.Digest // a blob that no buffer holds
 
 	mu    sync.Mutex
 	asked []string
@@ -30,6 +33,12 @@ func newUpstream(t *testing.T) *upstream {
 	u.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { u.serve(h, w, r) }))
 	t.Cleanup(u.Close)
 	u.layer = pushImage(t, u.URL)
+	big := make([]byte, 2<<20)
+	rand.NewChaCha8([32]byte{}).Read(big)
+	u.big = digest.FromBytes(big)
+	if got := status(t, client(t), "POST", u.URL+"/v2/app/blobs/uploads/?digest="+u.big.String(), bytes.NewReader(big)); got != 201 {
+		t.Fatalf("POST blob = %d", got)
+	}
 	u.calls()
 	return u
 }
@@ -45,18 +54,17 @@ func (u *upstream) serve(h http.Handler, w http.ResponseWriter, r *http.Request)
 	h.ServeHTTP(w, r)
 }
 
-// holding sends the first byte, and the rest when it may.
+// holding sends a beginning, and the rest when it may.
 type holding struct {
 	http.ResponseWriter
 	until <-chan struct{}
 }
 
 func (h *holding) Write(p []byte) (int, error) {
-	h.ResponseWriter.Write(p[:1])
+	n, err := h.ResponseWriter.Write(p)
 	h.ResponseWriter.(http.Flusher).Flush()
 	<-h.until
-	n, err := h.ResponseWriter.Write(p[1:])
-	return n + 1, err
+	return n, err
 }
 
 // calls returns what was asked since the last time, without the question whether this is a registry.
@@ -221,4 +229,19 @@ func TestFrontPage(t *testing.T) {
 			t.Errorf("as %q the front page names the other registry: %t, want %t\n%s", login, got, wants, body)
 		}
 	}
+
+// openServerWith is a server whose store is open, with the given repositories.
+func openServerWith(t *testing.T, repositories ...string) *server {
+	t.Helper()
+	return openServer(t, "--config", configOf(t, repositories...))
+}
+
+// configWith is a configuration with the given repositories.
+func configWith(t *testing.T, repositories ...string) *config {
+	t.Helper()
+	c, _, _, err := load([]string{"--config", configOf(t, repositories...)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
