@@ -13,6 +13,7 @@ import (
 	"vitrine/explore/tarfs"
 	"vitrine/explore/zran"
 	"vitrine/storage"
+	"vitrine/storage/oci"
 )
 
 // statusError is an error that knows what to tell, and its status.
@@ -37,6 +38,7 @@ var statuses = []struct {
 	{storage.ErrUpstream, http.StatusBadGateway, "Try again in a while."},
 	{storage.ErrDamaged, http.StatusInternalServerError, "Pushing the image again mends it; vitrine verify finds all that is damaged."},
 	{storage.ErrRepoUnknown, http.StatusNotFound, "The front page lists the repositories that there are."},
+	{oci.ErrName, http.StatusBadRequest, "The front page lists the repositories that there are."},
 	{storage.ErrManifestUnknown, http.StatusNotFound, "The repository's page lists its tags."},
 	{storage.ErrBlobUnknown, http.StatusNotFound, "The repository's page lists its tags."},
 	{fs.ErrNotExist, http.StatusNotFound, "The directory above it may tell."},

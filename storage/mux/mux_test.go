@@ -221,7 +221,7 @@ func newHouse(t *testing.T) *house {
 	hub := mux.Member{Name: "hub", Store: through}
 	all := mux.NewVirtual("all", []mux.Member{{Name: "team", Store: h.local, Local: true}, hub}, nil)
 	root := mux.NewVirtual("", []mux.Member{{Store: h.local, Local: true}, hub}, &mux.VirtualOptions{Reserve: true})
-	h.Store = mux.New(root, map[string]storage.Store{"hub": through, "all": all})
+	h.Store = mux.New(h.local, map[string]storage.Store{"": root, "hub": through, "all": all})
 	return h
 }
 
