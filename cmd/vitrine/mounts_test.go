@@ -229,6 +229,7 @@ func TestFrontPage(t *testing.T) {
 			t.Errorf("as %q the front page names the other registry: %t, want %t\n%s", login, got, wants, body)
 		}
 	}
+}
 
 // openServerWith is a server whose store is open, with the given repositories.
 func openServerWith(t *testing.T, repositories ...string) *server {
