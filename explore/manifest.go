@@ -122,7 +122,7 @@ func (h *handler) newManifestPage(r *request, m *manifestPage) *page {
 	if m.byTag {
 		asked.Digest, last = "", ":"+string(m.t.Tag)
 	}
-	p := &page{name: "manifest", Title: string(m.t.Name) + last, Crumbs: append(h.nameCrumbs(r, m.t.Name, true), crumb{Text: last}),
+	p := &page{name: "manifest", Title: h.called(r, m.t.Name) + last, Crumbs: append(h.nameCrumbs(r, m.t.Name, true), crumb{Text: last}),
 		Command: line("crane manifest ").link(h.word(r, asked), target{Name: m.t.Name}.href("r"), "The repository").add(" | jq ."),
 		text:    func() []byte { return indented(m.m.Raw) }}
 	p.Tabs = m.tabs(asked)

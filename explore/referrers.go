@@ -249,7 +249,7 @@ func (h *handler) referrers(w http.ResponseWriter, r *request) error {
 	}
 	curl, base := h.api(r, t.Name)
 	url := withQuery(base+"/referrers/"+string(t.Digest), "artifactType", v.Type)
-	return h.show(w, r, &page{name: "referrers", Title: "What refers to " + string(t.Name) + "@" + short(t.Digest), View: view,
+	return h.show(w, r, &page{name: "referrers", Title: "What refers to " + h.called(r, t.Name) + "@" + short(t.Digest), View: view,
 		Crumbs:  append(h.nameCrumbs(r, t.Name, true), crumb{"@" + short(t.Digest), t.href("r")}, crumb{Text: "referrers"}),
 		Command: line(curl+" -s", quote(url), "| jq ."), text: v.index})
 }

@@ -98,7 +98,7 @@ func (h *handler) repo(w http.ResponseWriter, r *request, name oci.Name) error {
 	if err := h.fillRepo(r, v, l); err != nil {
 		return err
 	}
-	return h.show(w, r, &page{name: "repo", Title: string(name), View: v, Crumbs: h.nameCrumbs(r, name, false),
+	return h.show(w, r, &page{name: "repo", Title: h.called(r, name), View: v, Crumbs: h.nameCrumbs(r, name, false),
 		Command: line("crane", "ls", h.word(r, target{Name: name})), text: func() []byte { return nameLines(tags) }})
 }
 
@@ -139,6 +139,14 @@ func nameCrumbs(name oci.Name, linked bool) []crumb {
 		last.Href = target{Name: name}.href("r")
 	}
 	return append(crumbs, last)
+}
+
+// called is a name as a page's heading has it.
+func (h *handler) called(r *request, name oci.Name) string {
+	if host, rest, away := h.awayName(r.Context(), name); away {
+		return host + "/" + string(rest)
+	}
+	return string(name)
 }
 
 // word is what a command calls a target.

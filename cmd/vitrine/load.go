@@ -45,10 +45,11 @@ func load(args, env []string, keys ...string) (c *config, notes []note, rest []s
 		f.setting.value(c).set(f.text)
 		c.from[f.setting.key] = "--" + f.setting.flag
 	}
-	if err := c.check(); err != nil {
+	more, errs := c.loadFamiliar()
+	if err := errors.Join(append(errs, c.check())...); err != nil {
 		return nil, nil, nil, usageError{err}
 	}
-	return c, append(notes, c.noUsers(env)...), rest, nil
+	return c, append(append(notes, more...), c.noUsers(env)...), rest, nil
 }
 
 // noUsers warns of a file of users that is named by nothing, as by a variable that a compose file passes on and nobody has set.

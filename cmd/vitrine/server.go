@@ -41,6 +41,7 @@ type server struct {
 	indexer *explore.Indexer // nil without the explorer
 	first   *plan            // for the mounts, when there is a store
 	live    atomic.Pointer[live]
+	abroad  abroad
 	health  health
 }
 
@@ -175,6 +176,7 @@ func (s *server) close() error {
 	if s.indexer != nil {
 		errs = append(errs, s.indexer.Close())
 	}
+	errs = append(errs, s.abroad.close())
 	errs = append(errs, s.mounts.close())
 	if c, ok := s.kept.(io.Closer); ok {
 		errs = append(errs, c.Close())
@@ -196,7 +198,7 @@ func (s *server) serveStore(l *live) {
 	})
 	l.explorer = http.HandlerFunc(s.front)
 	if s.indexer != nil {
-		l.explorer = explore.New(store, &eo)
+		l.explorer = explore.New(s.explored(l, store, &eo), &eo)
 	}
 }
 

@@ -27,6 +27,11 @@ type config struct {
 	explore        bool
 	exploreCache   int64 // bytes
 	exploreForeign bool
+	exploreRemote  string // off, configured, any
+	remoteAllow    []allowed
+	remoteCache    int64 // bytes
+	remoteDir      string
+	remoteLayer    int64 // bytes
 
 	uploadAge, drain, stall time.Duration
 
@@ -94,6 +99,16 @@ var settings = []setting{
 		func(c *config) value { return size{&c.exploreCache} }},
 	{"explore.foreign", "explore-foreign", "", false, "fetch layers that a manifest names by a URL elsewhere, when somebody looks at them: from public addresses, up to 2 GiB each, verified",
 		func(c *config) value { return boolean{&c.exploreForeign} }},
+	{"explore.remote", "explore-remote", "", false, "which other registries the explorer shows: off: none, of those that are configured what is kept; configured: those; any: every public one besides, whose images are looked at where they are, anonymously",
+		func(c *config) value { return choice{&c.exploreRemote, []string{"off", "configured", "any"}} }},
+	{"explore.remote_allow", "explore-remote-allow", "", false, "with any: hosts that may be asked though they are not public, HOST (ports 80, 443, 5000), HOST:PORT, or http://HOST:PORT, which is asked without TLS",
+		func(c *config) value { return allowList{&c.remoteAllow} }},
+	{"explore.remote_layer", "explore-remote-layer", "", false, "with any: the largest layer that is read to be looked into",
+		func(c *config) value { return size{&c.remoteLayer} }},
+	{"explore.remote_cache", "explore-remote-cache", "", true, "with any: how much room the indexes of others' layers may take",
+		func(c *config) value { return size{&c.remoteCache} }},
+	{"explore.remote_dir", "explore-remote-dir", "", true, "with any: where they are kept; cache/elsewhere below the root if this is empty, in memory with --ephemeral",
+		func(c *config) value { return text{&c.remoteDir} }},
 	{"uploads.expire", "upload-age", "", false, "how long an upload that nobody goes on with is kept",
 		func(c *config) value { return duration{&c.uploadAge} }},
 	{"timeouts.stall", "stall-timeout", "", false, "how long an upload may send nothing before it is cut",
@@ -108,6 +123,7 @@ func defaults() *config {
 		delete: true, fsync: true,
 		logAccess: true, logFormat: "text", logLevel: "info",
 		explore: true, exploreCache: 1 << 30,
+		exploreRemote: "configured", remoteCache: 256 << 20, remoteLayer: 2 << 30,
 		uploadAge: 24 * time.Hour, stall: time.Minute, drain: 30 * time.Second,
 		from: make(map[string]string, len(settings)),
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -17,7 +18,8 @@ type Guard struct {
 	// Named are the exceptions: "host" for its public ports, "host:port". The host is as in the URL, before DNS.
 	Named []string
 
-	resolver *net.Resolver // nil: the system's
+	Ports    []string      // besides those of registries: 80, 443, 5000
+	Resolver *net.Resolver // nil: the system's
 }
 
 // errRefused says that a guard stands before an address.
@@ -59,7 +61,7 @@ func dialer(o *Options) func(context.Context, string, string) (net.Conn, error) 
 	if g == nil {
 		return plain.DialContext
 	}
-	plain.Resolver = g.resolver
+	plain.Resolver = g.Resolver
 	guarded := *plain
 	guarded.ControlContext = control
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -69,7 +71,7 @@ func dialer(o *Options) func(context.Context, string, string) (net.Conn, error) 
 			return nil, err
 		case g.names(host, port):
 			return plain.DialContext(ctx, network, addr)
-		case !guardedPorts[port] || !plainHost(host):
+		case !guardedPorts[port] && !slices.Contains(g.Ports, port) || !plainHost(host):
 			return nil, errRefused
 		}
 		return guarded.DialContext(ctx, network, addr)

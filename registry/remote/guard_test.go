@@ -245,7 +245,7 @@ func TestGuardAfterDNS(t *testing.T) {
 		t.Fatalf("the first look = %v, %v", got, err)
 	}
 	for range 2 {
-		r, err := New("http://"+host+":"+port, &Options{Guard: &Guard{resolver: resolver}, PlainHTTP: []string{host}})
+		r, err := New("http://"+host+":"+port, &Options{Guard: &Guard{Resolver: resolver}, PlainHTTP: []string{host}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -284,7 +284,7 @@ func TestGuardIsNotFooledByReuse(t *testing.T) {
 func TestRefusalsOpenNoBreaker(t *testing.T) {
 	noneLeft(t)
 	_, resolver := startNames(t, "10.0.0.1")
-	r, err := New("https://inside.test", &Options{Guard: &Guard{resolver: resolver}})
+	r, err := New("https://inside.test", &Options{Guard: &Guard{Resolver: resolver}})
 	if err != nil {
 		t.Fatal(err)
 	}

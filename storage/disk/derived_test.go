@@ -210,3 +210,31 @@ func TestReader(t *testing.T) {
 		t.Errorf("it left %v, %v", left, err)
 	}
 }
+
+// TestOpenDerived: without a store it is the same, and stays for the next process.
+func TestOpenDerived(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "not", "there")
+	c, err := OpenDerived(dir, 10, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	derive(t, c, "a", "aaaaa")
+	derive(t, c, "b", "bbbbb")
+	derive(t, c, "c", "ccccc")
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if c, err = OpenDerived(dir, 10, nil); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if got := derived(t, c, "a") + derived(t, c, "b") + derived(t, c, "c"); got != "-bbbbbccccc" {
+		t.Errorf("there is %s", got)
+	}
+	if fi, err := os.Stat(dir); err != nil || fi.Mode().Perm() != 0o700 {
+		t.Errorf("%v, %v", fi.Mode(), err)
+	}
+	if _, err := OpenDerived(filepath.Join(dir, "cache", "b"), 10, nil); err == nil {
+		t.Error("a file is taken for a directory")
+	}
+}
