@@ -62,6 +62,7 @@ type Options struct {
 	Remember      time.Duration
 	PageCache     int64 // bytes of pages of blobs that ReadAt has read; 0: 16 MiB
 	ManifestCache int64 // bytes of manifests; 0: 8 MiB
+	MaxFile       int64 // bytes of a file of Files; 0: 64 GiB
 
 	Log *slog.Logger // retries and breakers; nil: discard
 }
