@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -56,13 +57,22 @@ func stopDaemon() {
 
 // startDaemon starts a daemon in a folder of its own below scratch.
 func startDaemon(path, folder string, options ...string) (*daemon, error) {
+	return configureDaemon(path, folder, map[string]any{}, options...)
+}
+
+// configureDaemon is startDaemon with what the daemon.json is to hold.
+func configureDaemon(path, folder string, settings map[string]any, options ...string) (*daemon, error) {
 	d := &daemon{dir: filepath.Join(scratch, folder), out: newOutput(), exited: make(chan struct{})}
 	if err := os.MkdirAll(d.dir, 0o711); err != nil {
 		return nil, err
 	}
 	config := filepath.Join(d.dir, "daemon.json")
-	key := fmt.Sprintf(`{"deprecated-key-path":%q}`, filepath.Join(d.dir, "key.json"))
-	if err := os.WriteFile(config, []byte(key), 0o600); err != nil {
+	settings["deprecated-key-path"] = filepath.Join(d.dir, "key.json")
+	text, err := json.Marshal(settings)
+	if err == nil {
+		err = os.WriteFile(config, text, 0o600)
+	}
+	if err != nil {
 		return nil, err
 	}
 	d.cmd = exec.Command(path, "--config-file", config, "-H", d.host(), "--pidfile", filepath.Join(d.dir, "pid"),
