@@ -68,7 +68,7 @@ func (f *front) mirrored(t *testing.T, img *image, repo string) {
 func TestMirrorDocker(t *testing.T) {
 	needE2E(t)
 	needRoot(t)
-	f := hubFront(t)
+	f := hubFront(t, "--htpasswd", apacheFile(t), "--anonymous-pull")
 	var settings map[string]any
 	if err := json.Unmarshal([]byte(documented(t, f.server, "/etc/docker/daemon.json")), &settings); err != nil {
 		t.Fatal(err)
@@ -158,4 +158,9 @@ func TestMirrorContainerd(t *testing.T) {
 		f.mirrored(t, img, repo)
 		c.run(t, "images", "rm", "--sync", ref)
 	}
+	a := f.expect(t, 200, "GET", "/v2/library/box0/manifests/1?ns=docker.io", nil, "Accept", acceptAll)
+	if got := a.header.Get("OCI-Namespace"); got != "docker.io" {
+		t.Errorf("OCI-Namespace is %q", got)
+	}
+	f.expect(t, 404, "GET", "/v2/library/box0/manifests/1?ns=quay.io", nil, "Accept", acceptAll)
 }

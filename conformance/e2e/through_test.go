@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -81,7 +82,11 @@ func (p *throughput) alone(t *testing.T, img *image) {
 	p.pull(t, "hub", img)
 	p.again()
 	p.pull(t, "hub", img)
-	a := p.expect(t, 502, "GET", "/v2/hub/"+p.repo+"/manifests/2", nil, "Accept", acceptAll)
+	a := p.expect(t, 200, "GET", "/v2/hub/"+p.repo+"/manifests/1", nil, "Accept", acceptAll)
+	if w := a.header.Get("Warning"); !strings.HasPrefix(w, "110 ") {
+		t.Errorf("an answer that nobody could check has the Warning %q", w)
+	}
+	a = p.expect(t, 502, "GET", "/v2/hub/"+p.repo+"/manifests/2", nil, "Accept", acceptAll)
 	if !bytes.Contains(a.body, []byte(`"errors"`)) {
 		t.Errorf("a tag that was never here: %s", a.body)
 	}

@@ -67,6 +67,7 @@ func ask(h http.Handler, line string, header ...string) *httptest.ResponseRecord
 func TestIdentify(t *testing.T) {
 	private, _ := serve(t, `[]`, Options{})
 	public, _ := serve(t, publicRules, Options{})
+	scoped, _ := serve(t, publicRules, Options{}) // wrong passwords add up
 	invalid := bearer + `,error="invalid_token"`
 	for _, tt := range []struct {
 		h         http.Handler
@@ -102,6 +103,11 @@ func TestIdentify(t *testing.T) {
 		{public, "GET /v2/_token", 200, "", `"expires_in":300`},
 		{public, "GET /v2/_token?service=vitrine&scope=repository:a:pull&account=bob bob:abc", 200, "", `"access_token":`},
 		{public, "GET /v2/_token bob:x", 401, basicHeader, "UNAUTHORIZED"},
+		{scoped, "GET /v2/_token?scope=repository:a:pull hub:x", 200, "", `"access_token":`}, // as anonymous: TestTokenForMirrors
+		{scoped, "GET /v2/_token?scope=repository:a:pull,push bob:x", 401, basicHeader, "UNAUTHORIZED"},
+		{scoped, "GET /v2/_token?scope=repository:a:pull&scope=repository:b:push bob:x", 401, basicHeader, "UNAUTHORIZED"},
+		{scoped, "GET /v2/_token?scope=registry:catalog:* bob:x", 401, basicHeader, "UNAUTHORIZED"},
+		{scoped, "GET /v2/_token?scope= bob:x", 401, basicHeader, "UNAUTHORIZED"},
 		{public, "GET /v2/_token Bearer x", 401, basicHeader, ""},
 		{public, "DELETE /v2/_token", 405, "", "UNSUPPORTED"},
 		{public, "POST /v2/_token", 400, "", "grant_type"},

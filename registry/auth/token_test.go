@@ -15,15 +15,20 @@ import (
 // token fetches a token with the credentials, "" for none.
 func token(t *testing.T, h http.Handler, credentials string) string {
 	t.Helper()
+	return tokenIn(t, ask(h, strings.TrimSpace("GET /v2/_token "+credentials)))
+}
+
+// tokenIn reads the answer of the token service.
+func tokenIn(t *testing.T, w *httptest.ResponseRecorder) string {
+	t.Helper()
 	var answer struct {
 		Token       string    `json:"token"`
 		AccessToken string    `json:"access_token"`
 		IssuedAt    time.Time `json:"issued_at"`
 	}
-	w := ask(h, strings.TrimSpace("GET /v2/_token "+credentials))
 	err := json.Unmarshal(w.Body.Bytes(), &answer)
 	if w.Code != 200 || err != nil || answer.Token == "" || answer.Token != answer.AccessToken || answer.IssuedAt.IsZero() {
-		t.Fatalf("GET /v2/_token %s = %d, %q", credentials, w.Code, w.Body)
+		t.Fatalf("GET /v2/_token = %d, %q", w.Code, w.Body)
 	}
 	if got := w.Header().Get("Cache-Control"); got != "no-store" {
 		t.Errorf("GET /v2/_token: Cache-Control %q", got)
@@ -114,4 +119,18 @@ func TestFormIsNoQuery(t *testing.T) { // a password does not belong into a URL,
 	h, _ := serve(t, publicRules, Options{})
 	q := url.Values{"grant_type": {"password"}, "username": {"bob"}, "password": {"abc"}}
 	wantStatus(t, h, "POST /v2/_token?"+q.Encode(), 400, "grant_type")
+}
+
+// TestTokenForMirrors holds that a wrong password for pulling gets what no password gets, even where its address has to wait, and counts as wrong all the same.
+func TestTokenForMirrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := serve(t, publicRules, Options{})
+		for i := range freeFailures + 1 {
+			w := wantStatus(t, h, fmt.Sprintf("GET /v2/_token?scope=repository:a:pull bob:%d", i), 200, "access_token")
+			wantStatus(t, h, "GET /v2/a/tags/list Bearer "+tokenIn(t, w), 200, " false")
+		}
+		wantStatus(t, h, "GET /v2/_token bob:abc", 429, "TOOMANYREQUESTS")
+		w := wantStatus(t, h, "GET /v2/_token?scope=repository:a:pull bob:abc", 200, "access_token")
+		wantStatus(t, h, "GET /v2/a/tags/list Bearer "+tokenIn(t, w), 200, " false") // the right password, which is not looked at
+	})
 }
