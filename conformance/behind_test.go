@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -38,6 +39,7 @@ type behind struct {
 	cut   int           // bytes of each body that upstream sends before the connection breaks; 0: all
 	wrong bool          // of each body, a byte
 	token bool          // it wants one, of its own
+	plain bool          // it knows no ranges
 	hold  chan struct{} // before the last byte of each GET of a blob, until it is closed; nil: none
 	fail  func(w http.ResponseWriter, r *http.Request) (failed bool)
 }
@@ -99,7 +101,7 @@ func (b *behind) note(h http.Handler, w http.ResponseWriter, r *http.Request) {
 	}
 	b.mu.Lock()
 	b.asked = append(b.asked, call)
-	cut, wrong, hold, fail := b.cut, b.wrong, b.hold, b.fail
+	cut, wrong, plain, hold, fail := b.cut, b.wrong, b.plain, b.hold, b.fail
 	refuses := b.token && r.Header.Get("Authorization") != "Bearer secret"
 	b.mu.Unlock()
 	switch {
@@ -112,6 +114,9 @@ func (b *behind) note(h http.Handler, w http.ResponseWriter, r *http.Request) {
 		return
 	case fail != nil && fail(w, r):
 		return
+	}
+	if plain {
+		r.Header.Del("Range")
 	}
 	if hold != nil && r.Method == "GET" && r.Header.Get("Range") == "" && strings.Contains(r.URL.Path, "/blobs/") {
 		w = &holding{w, hold, r}
@@ -266,9 +271,9 @@ func (b *behind) wantAsked(t *testing.T, step string, want ...string) {
 
 // layerOf is n bytes that are not all the same.
 func layerOf(n int) []byte {
-	var buf bytes.Buffer
-	for i := 0; buf.Len() < n; i++ {
-		fmt.Fprintf(&buf, "%d ", i)
+	b := make([]byte, 0, n+20)
+	for i := int64(0); len(b) < n; i++ {
+		b = append(strconv.AppendInt(b, i, 10), " and so on, "...)
 	}
-	return buf.Bytes()[:n]
+	return b[:n]
 }

@@ -30,8 +30,11 @@ func (h *handler) headBlob(w http.ResponseWriter, r *http.Request, rt api.Route)
 	return nil
 }
 
-// getBlob serves a blob, whole or in ranges [end-2].
+// getBlob serves a blob, whole or in ranges [end-2]. Nothing is opened for a client who has it.
 func (h *handler) getBlob(w http.ResponseWriter, r *http.Request, rt api.Route) error {
+	if has(r, rt.Digest) {
+		return h.headBlob(w, r, rt)
+	}
 	b, err := h.store.OpenBlob(r.Context(), rt.Name, rt.Digest)
 	if err != nil {
 		return err
@@ -65,10 +68,15 @@ func blobHeaders(w http.ResponseWriter, r *http.Request, d digest.Digest) (answe
 	return false
 }
 
-// notModified answers 304 if the client said that it has the content d (RFC 9110, 13.1.2).
+// has reports whether the client said that it has the content d (RFC 9110, 13.1.2).
+func has(r *http.Request, d digest.Digest) bool {
+	tags := r.Header["If-None-Match"]
+	return tags != nil && api.MatchWeak(tags, api.ETag(d))
+}
+
+// notModified answers 304 if the client has the content d.
 func notModified(w http.ResponseWriter, r *http.Request, d digest.Digest) bool {
-	has := r.Header["If-None-Match"]
-	if has == nil || !api.MatchWeak(has, api.ETag(d)) {
+	if !has(r, d) {
 		return false
 	}
 	w.WriteHeader(http.StatusNotModified)

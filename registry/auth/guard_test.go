@@ -88,6 +88,14 @@ func TestGuardAsks(t *testing.T) {
 			_, err := s.ResolveTag(ctx, r, "1")
 			return err
 		}},
+		{"StatManifest", Pull, func(ctx context.Context, s storage.Store, r oci.Name) error {
+			_, err := storage.StatManifest(ctx, s, r, m.Digest)
+			return err
+		}},
+		{"StatTag", Pull, func(ctx context.Context, s storage.Store, r oci.Name) error {
+			_, err := storage.StatTag(ctx, s, r, "1")
+			return err
+		}},
 		{"Tags", Pull, func(ctx context.Context, s storage.Store, r oci.Name) error { return firstErr(s.Tags(ctx, r, "")) }},
 		{"DatedTags", Pull, func(ctx context.Context, s storage.Store, r oci.Name) error {
 			return firstErr(storage.DatedTags(ctx, s, r))

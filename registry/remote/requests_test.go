@@ -27,6 +27,7 @@ func TestRequests(t *testing.T) {
 	}))
 	t.Cleanup(cdn.Close)
 	m, next := f.image(app, "m", "1", "2"), f.image(app, "next")
+	last := f.image(app, "last")
 	elsewhere := f.image(other, "else", "1")
 	small, large := f.blob("small", noise(1000)), f.blob("large", noise(1<<20))
 	f.fail(func(w http.ResponseWriter, r *http.Request) bool {
@@ -63,6 +64,9 @@ func TestRequests(t *testing.T) {
 		{"the same again", func() error { _, err := r.GetManifest(ctx, app, m.Digest); return err }, 0, ""},
 		{"a manifest, warm", func() error { _, err := r.GetManifest(ctx, app, next.Digest); return err }, 0, "GET /v2/library/app/manifests/$next 200"},
 		{"a tag, warm", func() error { _, err := r.ResolveTag(ctx, app, "1"); return err }, 0, "HEAD /v2/library/app/manifests/1 200"},
+		{"what a manifest is", func() error { _, err := r.StatManifest(ctx, app, last.Digest); return err }, 0, "HEAD /v2/library/app/manifests/$last 200"},
+		{"of one that is known", func() error { _, err := r.StatManifest(ctx, app, m.Digest); return err }, 0, ""},
+		{"what a tag is", func() error { _, err := r.StatTag(ctx, app, "1"); return err }, 0, "HEAD /v2/library/app/manifests/1 200"},
 		{"another repository", func() error { _, err := r.ResolveTag(ctx, other, "1"); return err }, 1, "HEAD /v2/library/other/manifests/1 200"},
 		{"its manifest", func() error { _, err := r.GetManifest(ctx, other, elsewhere.Digest); return err }, 0, "GET /v2/library/other/manifests/$else 200"},
 		{"the list of tags", func() error {

@@ -32,6 +32,8 @@ type arrival struct {
 	done    bool
 	err     error
 	more    chan struct{} // closed when the above changes; nil while nobody waits
+
+	noRanges bool // upstream sends it from its beginning only
 }
 
 func (a *arrival) init(ctx context.Context, stall time.Duration, count *atomic.Int64) {
@@ -149,7 +151,18 @@ func (a *arrival) have(off int64) (n int64, more <-chan struct{}, err error) {
 func (a *arrival) isNear(off int64) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return off <= a.arrived+near
+	return a.noRanges || off <= a.arrived+near
+}
+
+// hasNoRanges notes what err says if it is that upstream sends this from its beginning only: all of it has to be waited for then.
+func (a *arrival) hasNoRanges(err error) bool {
+	if !errors.Is(err, storage.ErrUnsupported) {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.noRanges = true
+	return true
 }
 
 // closeFile is for when nobody reads any more.

@@ -56,7 +56,11 @@ func (a *arriving) Read(p []byte) (int, error) {
 		case err != nil:
 			return 0, err
 		case !a.in.isNear(a.pos):
-			return a.advance(a.readSide(p))
+			n, err := a.readSide(p)
+			if a.in.hasNoRanges(err) {
+				continue
+			}
+			return a.advance(n, err)
 		}
 		a.from.start()
 		if err := a.wait(more); err != nil {
@@ -164,6 +168,10 @@ func (a *arriving) readSome(p []byte, off int64) (int, error) {
 		return 0, a.wait(more)
 	}
 	n, err := a.from.readAt(a.ctx, p, off)
+	if a.in.hasNoRanges(err) {
+		a.from.start()
+		return 0, nil
+	}
 	return n, a.explain(err)
 }
 

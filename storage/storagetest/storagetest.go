@@ -153,6 +153,9 @@ func wantManifest(t *testing.T, s storage.Store, repo oci.Name, m storage.Manife
 	if brief(got.Descriptor) != brief(m.Descriptor) {
 		t.Errorf("GetManifest(%s, %s) = %v, want %v", repo, m.Digest, brief(got.Descriptor), brief(m.Descriptor))
 	}
+	if d, err := storage.StatManifest(t.Context(), s, repo, m.Digest); err != nil || brief(d) != brief(m.Descriptor) {
+		t.Errorf("StatManifest(%s, %s) = %v, %v, want %v", repo, m.Digest, brief(d), err, brief(m.Descriptor))
+	}
 }
 
 // wantNoManifest checks that repo, which exists, does not have d.
@@ -160,6 +163,8 @@ func wantNoManifest(t *testing.T, s storage.Store, repo oci.Name, d digest.Diges
 	t.Helper()
 	_, err := s.GetManifest(t.Context(), repo, d)
 	wantErr(t, fmt.Sprintf("GetManifest(%s, %s)", repo, d), err, storage.ErrManifestUnknown)
+	_, err = storage.StatManifest(t.Context(), s, repo, d)
+	wantErr(t, fmt.Sprintf("StatManifest(%s, %s)", repo, d), err, storage.ErrManifestUnknown)
 }
 
 // wantTag checks that tag points at m.
@@ -169,6 +174,9 @@ func wantTag(t *testing.T, s storage.Store, repo oci.Name, tag oci.Tag, m storag
 	if err != nil || brief(got) != brief(m.Descriptor) {
 		t.Errorf("ResolveTag(%s, %s) = %v, %v, want %v", repo, tag, brief(got), err, brief(m.Descriptor))
 	}
+	if d, err := storage.StatTag(t.Context(), s, repo, tag); err != nil || brief(d) != brief(m.Descriptor) {
+		t.Errorf("StatTag(%s, %s) = %v, %v, want %v", repo, tag, brief(d), err, brief(m.Descriptor))
+	}
 }
 
 // wantNoTag checks that repo, which exists, does not have tag.
@@ -176,6 +184,8 @@ func wantNoTag(t *testing.T, s storage.Store, repo oci.Name, tag oci.Tag) {
 	t.Helper()
 	_, err := s.ResolveTag(t.Context(), repo, tag)
 	wantErr(t, fmt.Sprintf("ResolveTag(%s, %s)", repo, tag), err, storage.ErrManifestUnknown)
+	_, err = storage.StatTag(t.Context(), s, repo, tag)
+	wantErr(t, fmt.Sprintf("StatTag(%s, %s)", repo, tag), err, storage.ErrManifestUnknown)
 }
 
 // short is the part of a descriptor that can be compared and that every list has.
