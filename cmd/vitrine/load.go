@@ -49,7 +49,7 @@ func load(args, env []string, keys ...string) (c *config, notes []note, rest []s
 	if err := errors.Join(append(errs, c.check())...); err != nil {
 		return nil, nil, nil, usageError{err}
 	}
-	return c, append(append(notes, more...), c.noUsers(env)...), rest, nil
+	return c, slices.Concat(notes, more, c.noUsers(env), c.bareLogins()), rest, nil
 }
 
 // noUsers warns of a file of users that is named by nothing, as by a variable that a compose file passes on and nobody has set.

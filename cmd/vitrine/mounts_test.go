@@ -246,3 +246,14 @@ func configWith(t *testing.T, repositories ...string) *config {
 	}
 	return c
 }
+
+// TestNamespaceOfRemote: containerd says whose image it wants. Where nothing here is of another registry, that does not matter.
+func TestNamespaceOfRemote(t *testing.T) {
+	u := newUpstream(t)
+	r := startWith(t, u.remote("hub", `"namespaces": ["docker.io"]`), team)
+	r.expect(t, "GET /v2/app/manifests/1?ns=docker.io 200", "GET /v2/app/manifests/1?ns=ghcr.io 404", "GET /v2/app/manifests/1?ns="+strings.TrimPrefix(u.URL, "http://")+" 200",
+		"GET /v2/app/manifests/1 404")
+	r = start(t, nil, "--ephemeral")
+	pushImage(t, r.url)
+	r.expect(t, "GET /v2/app/manifests/1?ns=ghcr.io 200")
+}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -152,6 +153,23 @@ func (c *config) login(r *repository, o *remote.Options) (secret string, err err
 	return secret, nil
 }
 
+// bareLogins warns of passwords that everybody on the way can read.
+func (c *config) bareLogins() (notes []note) {
+	for _, r := range c.repositories {
+		u, err := parseBaseURL(r.baseURL)
+		if err != nil || u.Scheme != "http" || r.username == "" && r.credentials == "" || isLoopback(u.Hostname()) {
+			continue
+		}
+		notes = append(notes, note{slog.LevelWarn, c.source("repositories."+r.name+".base_url") + " is http: the password goes there unencrypted"})
+	}
+	return notes
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
 // readSecret reads the one line of a file.
 func readSecret(name string) (string, error) {
 	b, err := readBounded(name)
@@ -177,11 +195,12 @@ func dockerConfig(env []string) string {
 	return filepath.Join(dir, "config.json")
 }
 
-// namespaces says which repository stands for which registry: one that names it, or else the mirror, or else the first, of those that are of it.
+// namespaces says which repository stands for which registry: one that names it, or else the mirror, or else the first, of those that are of it. Names of our own
+// are those that there are, "". There are none where nothing here is of another registry: what clients say of them does not matter then.
 func (c *config) namespaces() map[string]string {
 	all := map[string]string{}
 	add := func(host, name string) {
-		if all[host] == "" {
+		if _, ok := all[host]; !ok {
 			all[host] = name
 		}
 	}
@@ -198,6 +217,11 @@ func (c *config) namespaces() map[string]string {
 	for _, r := range remotes {
 		for _, host := range hostsOf(r) {
 			add(host, r.name)
+		}
+	}
+	if u, err := url.Parse(c.externalURL); err == nil && u.Host != "" && len(all) > 0 {
+		for _, host := range withPort(u) {
+			add(strings.ToLower(host), "")
 		}
 	}
 	return all

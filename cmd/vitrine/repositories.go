@@ -105,6 +105,11 @@ func (l *repositoryLoader) check(r *repository) {
 			l.say(m.at, "%s.%s: a %s repository of %s packages has no such thing", path, f.key, r.kind, r.pkg)
 		}
 	}
+	for i, host := range r.standsAs {
+		if o := l.standsFor(host); o != nil && o != r {
+			l.say(n.find("namespaces").value.items[i].at, "%s.namespaces[%d]: %s stands for %.64q already", path, i, o.name, host)
+		}
+	}
 	switch r.kind {
 	case "remote":
 		l.checkRemote(r, n, path)
@@ -131,11 +136,6 @@ func (l *repositoryLoader) checkRemote(r *repository, n *node, path string) {
 	i := slices.IndexFunc(l.all, func(o *repository) bool { return o.mirror })
 	if m := n.find("mirror"); m != nil && r.mirror && l.all[i] != r {
 		l.say(m.at, "%s.mirror: %s is the mirror already, and a name can be looked for in one only", path, l.all[i].name)
-	}
-	for i, host := range r.standsAs {
-		if o := l.standsFor(host); o != nil && o != r {
-			l.say(n.find("namespaces").value.items[i].at, "%s.namespaces[%d]: %s stands for %.64q already", path, i, o.name, host)
-		}
 	}
 }
 

@@ -172,8 +172,8 @@ func TestNamespaces(t *testing.T) {
 		"lab": {"type": "remote", "package": "docker", "base_url": "http://lab:5000"},
 		"plain": {"type": "remote", "package": "docker", "base_url": "http://plain:80"},
 		"below": {"type": "remote", "package": "docker", "base_url": "https://nexus/docker"},
-		"team": {"type": "local", "package": "docker"},
-	}}`))
+		"team": {"type": "local", "package": "docker", "namespaces": ["team.example:5000"]},
+	}, "auth": {"external_url": "https://Registry.example"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,11 +186,19 @@ func TestNamespaces(t *testing.T) {
 	for host, want := range map[string]string{
 		"docker.io": "hub", "index.docker.io": "hub", "registry-1.docker.io": "hub", "other.example": "hub", "Docker.IO": "hub",
 		"ghcr.io": "ghcr", "ghcr.io:443": "ghcr", "ghcr.io:80": "", "quay.io": "ghcr", "quay.io:443": "quay", "lab:5000": "lab", "lab": "",
-		"plain": "plain", "plain:80": "plain", "nexus": "", "team": "", "": "", "hub": "",
+		"plain": "plain", "plain:80": "plain", "nexus": "", "team": "", "": "", "hub": "", "team.example:5000": "team",
 	} {
 		if got, ok := m.namespace(host); got != want || ok != (want != "") {
 			t.Errorf("namespace(%q) = %q, %t; want %q", host, got, ok, want)
 		}
+	}
+	for _, host := range []string{"registry.example", "registry.example:443"} {
+		if got, ok := m.namespace(host); got != "" || !ok {
+			t.Errorf("namespace(%q) = %q, %t; want our own names", host, got, ok)
+		}
+	}
+	if c.repositories = nil; len(c.namespaces()) != 0 {
+		t.Errorf("without other registries there are namespaces: %v", c.namespaces())
 	}
 }
 

@@ -67,7 +67,7 @@ var repositoryFields = []repositoryField{
 		func(r *repository) value { return roomFor{size{&r.maxSize}} }},
 	{"mirror", "remote", "docker", "names below no configured repository that are not known here are looked for there, as Docker's `registry-mirrors` wants it. One repository may be that",
 		func(r *repository) value { return boolean{&r.mirror} }},
-	{"namespaces", "remote", "docker", "hosts, besides that of `base_url`, that this repository stands for where a client says whose image it wants (`?ns=`, containerd)",
+	{"namespaces", "local remote virtual", "docker", "hosts, besides that of `base_url`, that this repository stands for where a client says whose image it wants (`?ns=`, containerd)",
 		func(r *repository) value { return hostList{p: &r.standsAs} }},
 	{"offline", "remote", "", "the other registry is not asked: what is kept is served, however old, and nothing else",
 		func(r *repository) value { return boolean{&r.offline} }},

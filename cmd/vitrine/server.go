@@ -192,10 +192,11 @@ func (s *server) serveStore(l *live) {
 		store = auth.Guard(store, s.policy)
 		eo.User = auth.UserFrom
 	}
-	l.registry = registry.New(store, &registry.Options{
-		NoDelete: !l.delete, AllowSparse: l.allowSparse, ReadOnly: l.readOnly, StallTimeout: l.stall, Log: s.log,
-		Namespace: s.mounts.namespace,
-	})
+	ro := registry.Options{NoDelete: !l.delete, AllowSparse: l.allowSparse, ReadOnly: l.readOnly, StallTimeout: l.stall, Log: s.log}
+	if len(l.namespaces()) > 0 {
+		ro.Namespace = s.mounts.namespace
+	}
+	l.registry = registry.New(store, &ro)
 	l.explorer = http.HandlerFunc(s.front)
 	if s.indexer != nil {
 		l.explorer = explore.New(s.explored(l, store, &eo), &eo)

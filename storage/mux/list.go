@@ -36,23 +36,34 @@ func (s *Store) Manifests(ctx context.Context, repo oci.Name) iter.Seq2[oci.Desc
 
 // Repositories implements storage.Reader: those of all Stores. One that cannot tell is left out.
 func (s *Store) Repositories(ctx context.Context, after oci.Name) iter.Seq2[oci.Name, error] {
-	return s.all(func(to storage.Store) iter.Seq2[oci.Name, error] { return to.Repositories(ctx, after) })
+	return s.all(func(to storage.Store, first string) iter.Seq2[oci.Name, error] {
+		return to.Repositories(ctx, max(after, before(first)))
+	})
 }
 
 // BlobRepositories implements storage.BlobFinder. They come in order, and those of a Store that cannot find them are asked one by one.
 func (s *Store) BlobRepositories(ctx context.Context, d digest.Digest) iter.Seq2[oci.Name, error] {
-	return s.all(func(to storage.Store) iter.Seq2[oci.Name, error] { return holders(ctx, to, d) })
+	return s.all(func(to storage.Store, _ string) iter.Seq2[oci.Name, error] { return holders(ctx, to, d) })
+}
+
+// before is no name, less than all that are sent to first, and greater than all other names that are less.
+func before(first string) oci.Name {
+	if first == "" {
+		return ""
+	}
+	last := len(first) - 1
+	return oci.Name(first[:last] + string(rune(first[last]-1)) + "\x7f")
 }
 
 // all merges what of yields of the local store and of what is mounted, each of it for its own names.
-func (s *Store) all(of func(storage.Store) iter.Seq2[oci.Name, error]) iter.Seq2[oci.Name, error] {
+func (s *Store) all(of func(to storage.Store, first string) iter.Seq2[oci.Name, error]) iter.Seq2[oci.Name, error] {
 	mounts := *s.mounts.Load()
 	var seqs []iter.Seq2[oci.Name, error]
 	if mounts[""] == nil {
-		seqs = append(seqs, under(mounts, of(s.local), ""))
+		seqs = append(seqs, under(mounts, of(s.local, ""), ""))
 	}
 	for _, first := range slices.Sorted(maps.Keys(mounts)) {
-		seqs = append(seqs, under(mounts, of(mounts[first]), first))
+		seqs = append(seqs, under(mounts, of(mounts[first], first), first))
 	}
 	return merge(seqs, cmp.Compare, func(_ int, err error) error {
 		if errors.Is(err, storage.ErrUnsupported) {
@@ -65,8 +76,12 @@ func (s *Store) all(of func(storage.Store) iter.Seq2[oci.Name, error]) iter.Seq2
 // under leaves those names that are sent to what is mounted at first.
 func under(mounts map[string]storage.Store, names iter.Seq2[oci.Name, error], first string) iter.Seq2[oci.Name, error] {
 	return func(yield func(oci.Name, error) bool) {
+		behind := oci.Name(first + "0") // "0" comes after "/"
 		for name, err := range names {
 			if err == nil && mountOf(mounts, name) != first {
+				if first != "" && name > behind {
+					return
+				}
 				continue
 			}
 			if !yield(name, err) {

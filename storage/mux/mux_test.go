@@ -520,3 +520,40 @@ func TestNamesOfVirtuals(t *testing.T) {
 		t.Errorf("ResolveTag of what no member has = %s", d.Digest)
 	}
 }
+
+// counted counts the names that it lists.
+type counted struct {
+	storage.Store
+	names *int
+}
+
+func (c counted) Repositories(ctx context.Context, after oci.Name) iter.Seq2[oci.Name, error] {
+	return func(yield func(oci.Name, error) bool) {
+		for name, err := range c.Store.Repositories(ctx, after) {
+			*c.names++
+			if !yield(name, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestListsOfOneStore: what is mounted many times is read where its names are, not from end to end each time.
+func TestListsOfOneStore(t *testing.T) {
+	local := memory.New()
+	for i := range 100 {
+		for _, first := range []string{"a", "team", "team-x", "team.x", "team0", "z"} {
+			push(t, local, oci.Name(fmt.Sprintf("%s/%d", first, i)), "")
+		}
+	}
+	push(t, local, "team", "")
+	names := 0
+	s := mux.New(memory.New(), map[string]storage.Store{"team": counted{local, &names}})
+	if got := len(collect(t, s.Repositories(t.Context(), ""))); got != 101 {
+		t.Errorf("%d repositories, want 101", got)
+	}
+	if names > 101+200+1 { // those of team-x and team.x stand between team and team/
+		t.Errorf("%d names were looked at", names)
+	}
+	wantNames(t, "Repositories", s.Repositories(t.Context(), "team/97"), "team/98 team/99")
+}
