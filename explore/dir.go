@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"vitrine/explore/archive"
 	"vitrine/explore/overlay"
 )
 
@@ -93,6 +94,9 @@ func (l *look) dirPage(n *overlay.Node, s listing, v *dirView, c command) *page 
 			{"sizes", l.t.with(n.Path, true).href("sizes"), false}}
 	} else if l.inner == "" {
 		p.Tabs = []tab{{"files", l.href(n.Path, true), true}, {"sizes", l.t.with(n.Path, true).href("size"), false}}
+	}
+	if n.Path == "." && l.layer != nil && l.layer.Format == archive.APK {
+		p.Tabs = append(p.Tabs, tab{"package", l.t.with(strings.TrimSuffix(l.inner, "!/"), false).href("apk"), false})
 	}
 	return p
 }

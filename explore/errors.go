@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 
+	"vitrine/explore/apk"
 	"vitrine/explore/archive"
 	"vitrine/explore/overlay"
 	"vitrine/explore/tarfs"
@@ -48,6 +49,9 @@ var statuses = []struct {
 	{tarfs.ErrLimit, http.StatusUnprocessableEntity, "It can still be pulled."},
 	{zran.ErrTooLarge, http.StatusUnprocessableEntity, "It can still be pulled."},
 	{ErrTooLarge, http.StatusUnprocessableEntity, "The file itself can be looked at as bytes."},
+	{apk.ErrV3, http.StatusUnsupportedMediaType, "The file itself can be looked at as bytes."},
+	{apk.ErrFormat, http.StatusUnprocessableEntity, "The file itself can be looked at as bytes."},
+	{apk.ErrLimit, http.StatusUnprocessableEntity, "The file itself can be looked at as bytes."},
 	{archive.ErrFormat, http.StatusUnprocessableEntity, "The blob itself can be looked at as bytes."},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, "It took longer than anybody should wait for; a part of it may take less."},
 }
@@ -121,7 +125,11 @@ func wayBack(r *request) []crumb {
 	}
 	crumbs := []crumb{{"Repositories", "/"}, {string(t.Name), target{Name: t.Name}.href("r")}}
 	if t.Path != "" && t.Path != "." {
-		crumbs = append(crumbs, crumb{"the directory above", t.with(path.Dir(t.Path), true).href(r.page)})
+		page := r.page
+		if page == "apk" { // which has files only
+			page = "fs"
+		}
+		crumbs = append(crumbs, crumb{"the directory above", t.with(path.Dir(t.Path), true).href(page)})
 	}
 	return crumbs
 }

@@ -65,6 +65,7 @@ func New(store storage.Reader, o *Options) http.Handler {
 	h.summaries, h.fragments = newSummaries(), newFragments()
 	h.said = newStatements()
 	h.usages, h.treeDiffs = newMemo[*usage](maxUsage), newMemo[*treeDiff](maxTreeDiffs)
+	h.apks = newMemo[*apkHits](maxAPKHits)
 	h.heavy = make(chan struct{}, max(2, runtime.GOMAXPROCS(0)/2))
 	h.pages = map[string]func(http.ResponseWriter, *request) error{
 		"":          h.front,
@@ -74,6 +75,7 @@ func New(store storage.Reader, o *Options) http.Handler {
 		"login":     h.login,
 		"referrers": h.referrers,
 		"fs":        h.fs,
+		"apk":       h.apk,
 		"layers":    h.layers,
 		"size":      h.size,
 		"diff":      h.diff,
@@ -98,6 +100,7 @@ type handler struct {
 
 	usages    *memo[*usage]    // of layers and of images
 	treeDiffs *memo[*treeDiff] // of what was compared
+	apks      *memo[*apkHits]  // of indexes of Alpine
 	heavy     chan struct{}    // has one element for each of those whose turn it is
 	sending   atomic.Int64     // bytes of large pages
 }

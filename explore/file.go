@@ -87,6 +87,7 @@ func (l *look) showFile(w http.ResponseWriter, n *overlay.Node) error {
 	if view.Kind == inspect.KindArchive {
 		p.Tabs = append(p.Tabs, tab{Text: "inside", Href: l.insideHref(n)})
 	}
+	p.Tabs = append(p.Tabs, l.apkTabs(n, f)...)
 	return l.h.show(w, l.r, p)
 }
 
@@ -101,7 +102,7 @@ func (l *look) kind(f *held) (inspect.Kind, error) {
 
 // context says where the file is, for links in it.
 func (l *look) context(n *overlay.Node) jsonContext {
-	return jsonContext{page: l.r.page, target: l.t.with(l.whole(n.Path), false), kind: docGeneric, keep: l.kept()}
+	return jsonContext{page: l.r.page, target: l.t.with(l.whole(n.Path), false), kind: docGeneric, keep: l.kept(), index: l.index}
 }
 
 // kept are the parts of the query that other forms of the same file need.

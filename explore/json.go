@@ -32,6 +32,7 @@ type jsonContext struct {
 	layers      []oci.Descriptor  // of that manifest, from the base up
 	parts       []string          // the pipelines that took the document out of target, in order
 	keep        []string          // pairs of the page's query that its other forms carry on
+	index       string            // URL of the index of Alpine's packages that the document's package is in, "" where there is none
 }
 
 // docKind is what links depend on besides keys.

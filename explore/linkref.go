@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"vitrine/explore/apk"
 	"vitrine/explore/inspect"
 )
 
@@ -90,6 +91,9 @@ var refs = map[inspect.RefKind]func(l *linker, to string) link{
 	inspect.RefOffset: offsetLink,
 	inspect.RefOID:    oidLink,
 	inspect.RefFile:   fileLink,
+
+	inspect.RefNeeded:   neededLink,
+	inspect.RefProvided: providedLink,
 }
 
 func (l *linker) ref(ref inspect.Ref) link {
@@ -155,6 +159,41 @@ func oidLink(_ *linker, oid string) link {
 func fileLink(_ *linker, sum string) link {
 	if d, ok := asDigest("sha256", sum); ok {
 		return link{Href: "/search?q=" + url.QueryEscape(string(d))}
+	}
+	return link{}
+}
+
+// neededLink leads to what a package of Alpine depends on: in its index, or else to the file or the package that has the name.
+func neededLink(l *linker, to string) link {
+	d, err := apk.ParseDep(to)
+	if err != nil {
+		return link{}
+	}
+	d.Conflict = false
+	_, name, _ := strings.Cut(d.Name, ":")
+	switch {
+	case l.c.index != "":
+		return link{Href: withQuery(l.c.index, "provide", d.String()), Tip: "what provides it"}
+	case d.Kind() == "pc":
+		return findLink(l, name+".pc")
+	case d.Kind() != "":
+		return findLink(l, name)
+	case strings.HasPrefix(d.Name, "/"):
+		return link{Href: l.path(d.Name)}
+	}
+	return l.purl("pkg:apk/alpine/" + url.PathEscape(d.Name))
+}
+
+// providedLink leads to what needs something that a package provides, or else to the file that has the name.
+func providedLink(l *linker, to string) link {
+	d, err := apk.ParseDep(to)
+	switch {
+	case err != nil:
+		return link{}
+	case l.c.index != "":
+		return link{Href: withQuery(l.c.index, "depend", d.Name), Tip: "what needs it"}
+	case d.Kind() != "":
+		return neededLink(l, d.Name)
 	}
 	return link{}
 }

@@ -21,6 +21,7 @@ func TestRefs(t *testing.T) {
 	image := digest.Digest(words.Replace("$i"))
 	contexts := map[string]jsonContext{
 		"fs": {page: "fs", target: file}, "layers": {page: "layers", target: file},
+		"apk":  {page: "fs", target: file, index: "/apk/app@" + string(image) + "/APKINDEX.tar.gz"},
 		"blob": {page: "blob", target: blob, mediaType: "m/t", parts: []string{".a"}}, "of": {page: "blob", target: blob, of: image},
 	}
 	for _, c := range []struct {
@@ -57,6 +58,16 @@ func TestRefs(t *testing.T) {
 		{"fs", inspect.RefOID, "1.3/../x", ""},
 		{"fs", inspect.RefFile, "$h", "/search?q=sha256%3A$h"},
 		{"fs", inspect.RefFile, "<script>", ""},
+		{"fs", inspect.RefNeeded, "so:libz.so.1>=1", "/fs/app@$m/?search=libz.so.1"},
+		{"fs", inspect.RefNeeded, "pc:zlib", "/fs/app@$m/?search=zlib.pc"},
+		{"fs", inspect.RefNeeded, "/bin/sh", "/fs/app@$m/bin/sh"},
+		{"fs", inspect.RefNeeded, "busybox>1", "https://pkgs.alpinelinux.org/packages?name=busybox"},
+		{"fs", inspect.RefNeeded, "a/../b>1", "https://pkgs.alpinelinux.org/packages?name=a%2F..%2Fb"},
+		{"fs", inspect.RefNeeded, "=", ""},
+		{"apk", inspect.RefNeeded, "so:libz.so.1>=1", "/apk/app@$i/APKINDEX.tar.gz?provide=so%3Alibz.so.1%3E%3D1"},
+		{"apk", inspect.RefProvided, "cmd:sh=1", "/apk/app@$i/APKINDEX.tar.gz?depend=cmd%3Ash"},
+		{"fs", inspect.RefProvided, "cmd:sh=1", "/fs/app@$m/?search=sh"},
+		{"fs", inspect.RefProvided, "virtual", ""},
 		{"fs", "what", "x", ""},
 	} {
 		got := h.refHref(r, contexts[c.page], inspect.Ref{Kind: c.kind, To: words.Replace(c.to)})

@@ -30,6 +30,7 @@ type look struct {
 	layer *Layer // the innermost archive that is open; nil where that is the image
 	base  digest.Digest
 
+	index  string  // URL of the index of Alpine's packages that lies beside the innermost archive, or empty
 	inner  string  // where the innermost archive lies: "usr/lib/x.jar!/", or empty
 	levels int     // archives inside archives
 	source command // that prints the innermost archive
@@ -154,6 +155,10 @@ func (l *look) openInner(n *overlay.Node, at string) error {
 		return notFound("%s is no archive.", path.Base(n.Path))
 	}
 	l.source = l.prints(f)
+	l.index = ""
+	if x := l.fileBeside(path.Dir(n.Path), "APKINDEX.tar.gz"); x != nil && layer.Format == archive.APK && l.layer != nil {
+		l.index = l.t.with(l.whole(x.Path), false).href("apk")
+	}
 	l.inner += at + "/"
 	return l.use(layer)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"strings"
 )
 
 // Checksum is what an index calls a package by: C:. That of a package of version 2 is the SHA-1 of its control member's compressed bytes.
@@ -23,24 +24,24 @@ func sumOf(control []byte) Checksum {
 
 // ParseChecksum reads "Q1" and base64 of SHA-1, "Q2" of SHA-256, or the same in hex digits behind "X1" and "X2". The error wraps [ErrFormat].
 func ParseChecksum(s string) (c Checksum, err error) {
-	bad := fmt.Errorf("%w: the checksum %.64q", ErrFormat, s)
-	if len(s) < 2 {
-		return c, bad
-	}
-	c.size = map[byte]int{'1': 20, '2': 32}[s[1]]
 	var sum []byte
-	switch s[0] {
-	case 'Q':
-		sum, err = base64.StdEncoding.Strict().DecodeString(s[2:])
-	case 'X':
+	switch {
+	case strings.HasPrefix(s, "Q1"), strings.HasPrefix(s, "Q2"):
+		sum, err = strict.DecodeString(s[2:])
+	case strings.HasPrefix(s, "X1"), strings.HasPrefix(s, "X2"):
 		sum, err = hex.DecodeString(s[2:])
+	default:
+		err = ErrFormat
 	}
-	if err != nil || len(sum) != c.size || c.size == 0 {
-		return Checksum{}, bad
+	if err != nil || s[1] == '1' && len(sum) != 20 || s[1] == '2' && len(sum) != 32 {
+		return Checksum{}, fmt.Errorf("%w: the checksum %.64q", ErrFormat, s)
 	}
-	copy(c.sum[:], sum)
+	c.size = copy(c.sum[:], sum)
 	return c, nil
 }
+
+// strict has one way to write each digest.
+var strict = base64.StdEncoding.Strict()
 
 // Sum returns the digest: 20 bytes of SHA-1, or 32 of SHA-256.
 func (c Checksum) Sum() []byte { return append([]byte(nil), c.sum[:c.size]...) }

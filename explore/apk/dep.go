@@ -25,29 +25,32 @@ var ops = map[int]string{1: "<", 2: ">", 4: "=", 5: "<=", 6: ">=", 3: "><", 12: 
 
 // ParseDep reads one dependency. The error wraps [ErrFormat].
 func ParseDep(s string) (d Dep, err error) {
-	bad := fmt.Errorf("%w: the dependency %.64q", ErrFormat, s)
 	rest, conflict := strings.CutPrefix(s, "!")
 	d.Conflict = conflict
-	i := strings.IndexAny(rest, comparers)
-	if i < 0 {
-		i = len(rest)
+	name := rest
+	if i := strings.IndexAny(rest, comparers); i >= 0 {
+		name = rest[:i]
 	}
-	name, compared := rest[:i], rest[i:]
+	compared := rest[len(name):]
 	d.Version = strings.TrimLeft(compared, comparers)
 	bits := 0
 	for _, c := range compared[:len(compared)-len(d.Version)] {
 		bits |= 1 << strings.IndexRune(comparers, c)
 	}
-	d.Op = ops[bits]
+	if bits != 0 {
+		d.Op = ops[bits]
+	}
 	d.Name, _, _ = strings.Cut(name, "@")
 	switch {
 	case d.Name == "" || strings.ContainsFunc(d.Name, func(r rune) bool { return r <= ' ' || r == 0x7f }):
-		return Dep{}, bad
+		return Dep{}, badDep(s)
 	case (d.Op == "") != (compared == ""), (d.Version == "") != (compared == ""):
-		return Dep{}, bad
+		return Dep{}, badDep(s)
 	}
 	return d, nil
 }
+
+func badDep(s string) error { return fmt.Errorf("%w: the dependency %.64q", ErrFormat, s) }
 
 // Kind is "so", "cmd", "pc" or what else stands before a colon; empty for a package, and for a file.
 func (d Dep) Kind() string {

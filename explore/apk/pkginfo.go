@@ -14,6 +14,7 @@ type PkgInfo struct {
 	DataHash [32]byte // SHA-256 of the data member's compressed bytes
 
 	Fields []PkgField // all lines, in order
+	Raw    string     // the file
 }
 
 // PkgField is a line "key = value" of .PKGINFO. Some keys, such as depend, stand there several times.
@@ -31,9 +32,9 @@ func ParsePkgInfo(raw []byte) (*PkgInfo, error) {
 	if len(raw) > maxInfo {
 		return nil, fmt.Errorf("%w: .PKGINFO of more than %d bytes", ErrLimit, maxInfo)
 	}
-	p := &PkgInfo{}
+	p := &PkgInfo{Raw: string(raw)}
 	hash := ""
-	for line := range strings.Lines(string(raw)) {
+	for line := range strings.Lines(p.Raw) {
 		line = strings.TrimSuffix(line, "\n")
 		key, value, ok := strings.Cut(line, " = ")
 		if !ok || line[0] == '#' {

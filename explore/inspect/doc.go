@@ -72,4 +72,7 @@ const (
 	RefOffset RefKind = "offset" // a position in the file in bytes, in decimal digits
 	RefOID    RefKind = "oid"    // an object identifier in dotted form
 	RefFile   RefKind = "file"   // the SHA-256 of a file's content, in hex digits
+
+	RefNeeded   RefKind = "needed"   // what an Alpine package depends on, as package apk reads it: who provides it
+	RefProvided RefKind = "provided" // what one provides: who needs it
 )

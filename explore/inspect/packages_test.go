@@ -207,10 +207,20 @@ pkgname: busybox <purl pkg:apk/alpine/busybox@1.36.1-r2>
 pkgver: 1.36.1-r2
 url: https://busybox.net/ <url https://busybox.net/>
 builddate: 1700000000
-depend: so:libc.musl-x86_64.so.1 <find libc.musl-x86_64.so.1>
-depend: ssl_client>1 <purl pkg:apk/alpine/ssl_client>
+depend: so:libc.musl-x86_64.so.1 <needed so:libc.musl-x86_64.so.1>
+depend: ssl_client>1 <needed ssl_client>1>
 depend: !bad
-provides: cmd:sh=1.36.1-r2 <find sh>
+provides: cmd:sh=1.36.1-r2 <provided cmd:sh=1.36.1-r2>
+`},
+		{"x/.PKGINFO", "pkgname = wolfi-base\norigin = base\ncommit = 0123456789abcdef0123456789abcdef01234567-dirty\nlicense = MIT\nlicense = GPL-2.0-only AND MIT\nlicense = custom\ncommit = x/../y\n", `.PKGINFO: wolfi-base
+== Package
+pkgname: wolfi-base <purl pkg:apk/wolfi/wolfi-base?origin=base>
+origin: base <purl pkg:apk/wolfi/base>
+commit: 0123456789abcdef0123456789abcdef01234567-dirty <url https://github.com/wolfi-dev/os/commit/0123456789abcdef0123456789abcdef01234567>
+license: MIT <url https://spdx.org/licenses/MIT.html>
+license: GPL-2.0-only AND MIT
+license: custom
+commit: x/../y
 `},
 		{"etc/os-release", "NAME=\"Debian \\\"GNU\\\"\"\n# no\nID=debian\nHOME_URL='https://www.debian.org/'\nPRETTY_NAME=\"Debian 12\"\n", `os-release: Debian 12
 == Operating system
