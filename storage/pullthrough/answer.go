@@ -292,7 +292,8 @@ func isAbsent(err error) bool {
 	if errors.Is(err, storage.ErrDamaged) {
 		return false
 	}
-	return errors.Is(err, storage.ErrBlobUnknown) || errors.Is(err, storage.ErrManifestUnknown) || errors.Is(err, storage.ErrRepoUnknown)
+	return errors.Is(err, storage.ErrBlobUnknown) || errors.Is(err, storage.ErrManifestUnknown) || errors.Is(err, storage.ErrRepoUnknown) ||
+		errors.Is(err, storage.ErrFileUnknown)
 }
 
 // isTrouble reports whether err says nothing of what upstream has.
@@ -334,6 +335,8 @@ var unseens = map[string][]error{
 	"tag":       {storage.ErrManifestUnknown, storage.ErrRepoUnknown},
 	"tags":      {storage.ErrRepoUnknown},
 	"referrers": {storage.ErrDenied},
+	"file":      {storage.ErrDenied},
+	"stat":      {storage.ErrDenied},
 }
 
 // told is what whoever asked is told of upstream's refusal. That it wants to know who we are must not make him show us who he is: that would not help. And it is

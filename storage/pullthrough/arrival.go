@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,7 @@ type arrival struct {
 	stall  time.Duration // the longest without a byte
 	count  *atomic.Int64 // of bytes
 	size   int64         // as it was announced; negative: it was not. Nobody changes it once there are readers
+	sum    hash.Hash     // of what has come; nil where the digest is known and the store is going to check it
 
 	mu      sync.Mutex
 	file    storage.Appended // nil: nothing can be read yet
@@ -41,6 +43,28 @@ func (a *arrival) init(ctx context.Context, stall time.Duration, count *atomic.I
 	a.stall, a.count = stall, count
 }
 
+// explain says of an error of the bringing whose it is.
+func (a *arrival) explain(err error) error {
+	if cause := context.Cause(a.ctx); cause != nil {
+		if errors.Is(cause, errStalled) {
+			return fmt.Errorf("%w: %w", storage.ErrUpstreamTimeout, cause)
+		}
+		return fmt.Errorf("%w: %w", storage.ErrUpstream, cause)
+	}
+	if errors.Is(err, storage.ErrDigestMismatch) {
+		return fmt.Errorf("%w: %w: %w", storage.ErrUpstream, storage.ErrDamaged, err)
+	}
+	if local, ok := errors.AsType[localError](err); ok {
+		return local.error
+	}
+	return upstreams(err)
+}
+
+// localError is an error of the local store, which is not upstream's trouble.
+type localError struct{ error }
+
+func (e localError) Unwrap() error { return e.error }
+
 // follow lets readers see what is in u, and what is going to be.
 func (a *arrival) follow(u storage.Upload) error {
 	file, err := storage.Follow(u)
@@ -52,11 +76,11 @@ func (a *arrival) follow(u storage.Upload) error {
 }
 
 // maxUnsized bounds what is taken of an upstream that does not say how much it is going to send.
-const maxUnsized = 8 << 30
+const maxUnsized = 1 << 30
 
-// pour appends what in holds, up to its end.
-func (a *arrival) pour(u storage.Upload, in io.Reader) error {
-	watch := time.AfterFunc(a.stall, func() { a.cancel(errStalled) })
+// pour appends what in holds, up to its end. stop is called when no byte comes for too long.
+func (a *arrival) pour(u storage.Upload, in io.Reader, stop func()) error {
+	watch := time.AfterFunc(a.stall, stop)
 	defer watch.Stop()
 	buf := buffers.Get().(*[readStep]byte)
 	defer buffers.Put(buf)
@@ -92,6 +116,9 @@ func (a *arrival) append(u storage.Upload, p []byte) error {
 	}
 	if _, err := u.Append(a.ctx, u.Size(), bytes.NewReader(p)); err != nil {
 		return localError{err}
+	}
+	if a.sum != nil {
+		a.sum.Write(p) // never fails
 	}
 	a.count.Add(int64(len(p)))
 	a.advance(nil, u.Size())

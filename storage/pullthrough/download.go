@@ -167,28 +167,6 @@ func (s *Store) settle(dl *download, err error) bool {
 	return false
 }
 
-// explain says of an error of bring whose it is.
-func (dl *download) explain(err error) error {
-	if cause := context.Cause(dl.ctx); cause != nil {
-		if errors.Is(cause, errStalled) {
-			return fmt.Errorf("%w: %w", storage.ErrUpstreamTimeout, cause)
-		}
-		return fmt.Errorf("%w: %w", storage.ErrUpstream, cause)
-	}
-	if errors.Is(err, storage.ErrDigestMismatch) {
-		return fmt.Errorf("%w: %w: %w", storage.ErrUpstream, storage.ErrDamaged, err)
-	}
-	if local, ok := errors.AsType[localError](err); ok {
-		return local.error
-	}
-	return upstreams(err)
-}
-
-// localError is an error of the local store, which is not upstream's trouble.
-type localError struct{ error }
-
-func (e localError) Unwrap() error { return e.error }
-
 // bring reads the bytes into an upload and makes them a blob. An upload that breaks off is kept for the next try; one of wrong bytes is not.
 func (dl *download) bring() error {
 	u, err := dl.session()
@@ -221,7 +199,7 @@ func (dl *download) pump(u storage.Upload) error {
 			return err
 		}
 	}
-	return dl.pour(u, dl.up)
+	return dl.pour(u, dl.up, func() { dl.cancel(errStalled) })
 }
 
 // openAll opens the blob that has come for those who wait, where the upload could not be followed.

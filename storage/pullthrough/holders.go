@@ -15,7 +15,7 @@ const (
 )
 
 // stillAbsent returns why the download was refused a moment ago.
-func (s *Store) stillAbsent(key string) error {
+func (s *asker) stillAbsent(key string) error {
 	if a, ok := s.absent.get(key); ok && time.Now().Before(a.until) {
 		return a.err
 	}

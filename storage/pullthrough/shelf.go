@@ -25,10 +25,11 @@ type shelf struct {
 	evicting bool
 }
 
-// item is a blob, or a manifest of a repository.
+// item is a blob, or a manifest of a repository; or a file of the only repository there is.
 type item struct {
 	repo oci.Name // "" for a blob: its bytes are kept once
 	d    digest.Digest
+	path string // of a file; "" for the others
 }
 
 type entry struct {
@@ -107,14 +108,14 @@ func (s *Store) keepsBlob(d digest.Digest, size int64) {
 
 // keepsManifest notes the same of a manifest.
 func (s *Store) keepsManifest(r repo, m storage.Manifest) {
-	if s.shelf != nil && !s.shelf.use(item{r.name, m.Digest}) {
+	if s.shelf != nil && !s.shelf.use(item{repo: r.name, d: m.Digest}) {
 		s.shelf.add(manifestEntry(r.name, m), true)
 		s.makeRoom()
 	}
 }
 
 func manifestEntry(name oci.Name, m storage.Manifest) *entry {
-	e := &entry{item: item{own(name), own(m.Digest)}, size: m.Size}
+	e := &entry{item: item{repo: own(name), d: own(m.Digest)}, size: m.Size}
 	if c, err := oci.ParseManifest(m.MediaType, m.Raw); err == nil {
 		for _, b := range c.Blobs() {
 			e.blobs = append(e.blobs, b.Digest)
