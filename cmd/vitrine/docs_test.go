@@ -28,6 +28,24 @@ func TestConfigurationDoc(t *testing.T) {
 	}
 }
 
+// TestConfigurationExamples holds that the files in docs/configuration.md are right.
+func TestConfigurationExamples(t *testing.T) {
+	raw, err := os.ReadFile(filepath.Join(sourceDir, "..", "..", "docs", "configuration.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := strings.Split(string(raw), "```jsonc\n")[1:]
+	if len(examples) < 2 {
+		t.Errorf("%d examples found", len(examples))
+	}
+	for i, rest := range examples {
+		example, _, _ := strings.Cut(rest, "```")
+		if err := defaults().loadBytes(fmt.Sprintf("example %d", i+1), []byte(example)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // between puts rows between the two comments of that name.
 func between(t *testing.T, doc, name, rows string) string {
 	t.Helper()

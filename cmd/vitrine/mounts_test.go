@@ -13,6 +13,9 @@ import (
 	"testing"
 
 	"github.com/opencontainers/go-digest"
+
+	"vitrine/storage"
+	"vitrine/storage/oci"
 )
 
 // upstream is another registry, with the image app:1 in it.
@@ -256,4 +259,19 @@ func TestNamespaceOfRemote(t *testing.T) {
 	r = start(t, nil, "--ephemeral")
 	pushImage(t, r.url)
 	r.expect(t, "GET /v2/app/manifests/1?ns=ghcr.io 200")
+}
+
+// TestMaxSize: what is pulled through goes when there is too much of it. What a local repository has stays, and so the mounts have to know which are.
+func TestMaxSize(t *testing.T) {
+	u := newUpstream(t)
+	s := openServerWith(t, u.remote("hub", `"max_size": "1MiB"`), team)
+	if _, err := storage.ReadBlob(t.Context(), s.store, "hub/app", u.big, 1<<22); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is evicted", func() bool { _, err := s.kept.StatBlob(t.Context(), "hub/app", u.big); return err != nil })
+	for name, want := range map[oci.Name]bool{"hub/app": true, "team/app": false, "hubs/app": false, "any": false, "any/hub": false} {
+		if got := s.mounts.isRemote(name); got != want {
+			t.Errorf("isRemote(%s) = %t", name, got)
+		}
+	}
 }

@@ -136,6 +136,7 @@ func TestRepositoryFiles(t *testing.T) {
 		{`"username": "u", "password_file": "empty"`, "repositories.hub.password_file (from c.json:2): empty: is empty"},
 		{`"username": "u", "password_file": "two"`, "repositories.hub.password_file (from c.json:2): two: has more than one line, and a password is one"},
 		{`"username": "u", "password_file": "large"`, "repositories.hub.password_file (from c.json:2): large: is larger than 1048576 bytes"},
+		{`"credentials": "docker"`, "repositories.hub.credentials (from c.json:2): neither DOCKER_CONFIG nor HOME says where docker login leaves it"},
 		{`"ca_file": "right"`, "repositories.hub.ca_file (from c.json:2): right: holds no certificate in PEM"},
 		{`"ca_file": "none"`, "repositories.hub.ca_file (from c.json:2): open none: no such file or directory"},
 	} {
@@ -205,10 +206,10 @@ func TestNamespaces(t *testing.T) {
 // TestDockerConfigPath says where docker login leaves things.
 func TestDockerConfigPath(t *testing.T) {
 	for env, want := range map[string]string{
-		"HOME=/h": "/h/.docker/config.json", "HOME=/h DOCKER_CONFIG=/d": "/d/config.json", "HOME=/h DOCKER_CONFIG=": "/h/.docker/config.json",
+		"HOME=/h": "/h/.docker/config.json", "HOME=/h DOCKER_CONFIG=/d": "/d/config.json", "HOME=/h DOCKER_CONFIG=": "/h/.docker/config.json", "HOME=": "",
 	} {
-		if got := dockerConfig(strings.Fields(env)); got != want {
-			t.Errorf("%s: %s, want %s", env, got, want)
+		if got, err := dockerConfig(strings.Fields(env)); got != want || (err == nil) != (want != "") {
+			t.Errorf("%s: %s, %v, want %s", env, got, err, want)
 		}
 	}
 }
