@@ -115,14 +115,17 @@ const maxAwayNames = 1000
 
 // awayHost shows the repositories of another registry, if it says which there are: few do.
 func (h *handler) awayHost(w http.ResponseWriter, r *request, host string) error {
-	reg, err := h.anywhere.find(r.Context(), host)
+	reg, err := h.anywhere.meet(r.Context(), host)
 	if err != nil {
 		return err
 	}
 	var names []oci.Name
 	more := false
 	for name, err := range reg.Repositories(r.Context(), "") {
+		u, _ := errors.AsType[*storage.UpstreamError](err)
 		switch {
+		case u != nil && u.Status == 0: // it did not even answer
+			return err
 		case errors.Is(err, storage.ErrUnsupported), errors.Is(err, storage.ErrNoIdentity), errors.Is(err, storage.ErrDenied):
 			return statusError{http.StatusNotImplemented, host + " does not say which repositories it has.", "One is looked at by its name: /r/" + nameOf(host, "NAME") + "."}
 		case err != nil:

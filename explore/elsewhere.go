@@ -136,6 +136,16 @@ func (a *anywhere) unknownHere(ctx context.Context, name oci.Name) bool {
 	return false
 }
 
+// meet returns the registry at host itself.
+func (a *anywhere) meet(ctx context.Context, host string) (*Registry, error) {
+	if v, ok := ctx.Value(visitKey{}).(*visit); ok {
+		v.mu.Lock()
+		v.routes[oci.Name(nameOf(host, ""))] = &route{host: host}
+		v.mu.Unlock()
+	}
+	return a.find(ctx, host)
+}
+
 // at returns who is asked for name, and as what.
 func (a *anywhere) at(ctx context.Context, name oci.Name) (storage.Reader, oci.Name) {
 	if r := a.route(ctx, name); r.away != nil {

@@ -99,7 +99,7 @@ func (h *handler) fail(w http.ResponseWriter, r *request, err error) {
 		h.log.Warn("page broken off", "path", r.URL.Path, "error", err)
 		panic(http.ErrAbortHandler)
 	}
-	s, known := asStatus(err)
+	s, known := asStatus(h.anywhere.discreet(r.Context(), err))
 	if !known {
 		h.log.Error("page", "path", r.URL.Path, "error", err)
 	}

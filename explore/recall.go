@@ -20,7 +20,7 @@ const (
 
 // Bounds of what is recalled of one registry.
 const (
-	maxRecalled = 4 << 20 // bytes, about, of each kind
+	maxRecalled = 2 << 20 // bytes, about, of each kind
 )
 
 // recall is another registry with what it said lately of tags and referrers. What goes by digest, it remembers by itself.

@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -39,8 +40,8 @@ func upstreamStatus(err error) (statusError, bool) {
 		return statusError{}, false
 	}
 	if u.Status == 0 && errors.Is(err, storage.ErrDenied) { // nobody was asked
-		return statusError{http.StatusForbidden, inspect.Visible(u.Host, maxHost) + " is not asked from here: only public addresses are, at the ports 80, 443 and 5000.",
-			"Whoever runs this can allow a host by its name."}, true
+		return statusError{http.StatusForbidden, inspect.Visible(u.Host, maxHost) + " means no public address, or is not at one of the ports 80, 443 and 5000: it is not asked.",
+			"A look at the spelling may help. Whoever runs this can allow a host by its name."}, true
 	}
 	for _, row := range upstreamRows {
 		if errors.Is(err, row.is) {
@@ -72,9 +73,37 @@ func whatHappened(u *storage.UpstreamError, what string) string {
 	return inspect.Visible(brief+": "+what, maxValue)
 }
 
+// noSuchHost is in the text of errors of names that DNS does not know.
+const noSuchHost = "no such host"
+
+// discreet makes of a name that means nothing one that is not asked, for visitors who choose the names: they would else learn which names there are inside.
+func (a *anywhere) discreet(ctx context.Context, err error) error {
+	u, ok := errors.AsType[*storage.UpstreamError](err)
+	if !ok || u.Status != 0 || !strings.Contains(u.Err.Error(), noSuchHost) || !a.isAway(ctx) {
+		return err
+	}
+	return &storage.UpstreamError{Host: u.Host, Err: storage.ErrDenied}
+}
+
+// isAway reports whether a visit has led to another registry.
+func (a *anywhere) isAway(ctx context.Context) bool {
+	v, ok := ctx.Value(visitKey{}).(*visit)
+	if a == nil || !ok {
+		return false
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, r := range v.routes {
+		if r.host != "" {
+			return true
+		}
+	}
+	return false
+}
+
 // troubles are words for why there was no answer, by a part of the error's text: the rest of that may name addresses inside.
 var troubles = []struct{ part, says string }{
-	{"no such host", "is a name that means no address"},
+	{noSuchHost, "is a name that means no address"},
 	{"HTTP response to HTTPS client", "does not speak https there"},
 	{"x509:", "shows a certificate that is not good for it"},
 	{"connection refused", "refuses connections"},

@@ -45,7 +45,7 @@ func TestUpstreamErrors(t *testing.T) {
 	}{
 		{up(401, "secret", storage.ErrNoIdentity), 403, "hub.example answered 401: it does not say this to somebody whom it does not know. There may be no such repository"},
 		{up(403, "secret", storage.ErrDenied), 403, "hub.example answered 403: it does not allow this. "},
-		{up(0, "refused", storage.ErrDenied), 403, "hub.example is not asked from here: only public addresses are"},
+		{up(0, "refused", storage.ErrDenied), 403, "hub.example means no public address, or is not at one of the ports 80, 443 and 5000"},
 		{up(404, "secret", storage.ErrManifestUnknown), 404, "hub.example answered 404: there is no such manifest or tag. The repository's page"},
 		{up(404, "secret", storage.ErrRepoUnknown), 404, "hub.example answered 404: there is no such repository. "},
 		{up(429, "secret", storage.ErrTooMany), 429, "hub.example answered 429: it wants to be asked less often. "},

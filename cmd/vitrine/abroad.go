@@ -10,7 +10,6 @@ import (
 
 	"vitrine/explore"
 	"vitrine/registry/auth"
-	"vitrine/registry/remote"
 	"vitrine/storage"
 	"vitrine/storage/disk"
 	"vitrine/storage/oci"
@@ -20,8 +19,8 @@ import (
 type abroad struct {
 	cache explore.Cache // nil until it is wanted
 	now   *elsewhere
-	of    []any // what now was made of
-	guard *remote.Guard
+	of    []any            // what now was made of
+	base  elsewhereOptions // what no configuration says
 }
 
 // explored chooses which other registries an explorer of store shows, and returns the store that it reads.
@@ -60,8 +59,10 @@ func (s *server) openElsewhere(l *live) (*elsewhere, error) {
 		a.now.close()
 	}
 	a.of = of
-	a.now = newElsewhere(elsewhereOptions{allow: l.remoteAllow, cache: a.cache, maxLayer: l.remoteLayer, offline: l.offline,
-		agent: "vitrine/" + buildVersion(), guard: a.guard, log: s.log})
+	o := a.base
+	o.allow, o.cache, o.maxLayer, o.offline = l.remoteAllow, a.cache, l.remoteLayer, l.offline
+	o.agent, o.log = "vitrine/"+buildVersion(), s.log
+	a.now = newElsewhere(o)
 	return a.now, nil
 }
 

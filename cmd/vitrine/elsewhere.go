@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"container/list"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,15 +19,15 @@ import (
 	"vitrine/storage"
 )
 
-// Bounds of registries that strangers name. A registry's caches are in memory as far as they are used: some 24 MiB, at most.
+// Bounds of registries that strangers name. A registry's caches are in memory as far as they are used: some 20 MiB, at most.
 const (
 	maxSites      = 24  // that are known at once
 	maxVisits     = 128 // requests for pages about them
 	maxSiteVisits = 24  // about one
-	newSites      = 30  // that are met for the first time in a minute, as many again at once
+	newSites      = 20  // that are met for the first time in a minute, as many again at once
 	sitePages     = 4 << 20
 	siteManifests = 2 << 20
-	siteSpans     = 16 << 20
+	siteSpans     = 8 << 20
 	siteLayers    = 16 // open
 
 	awayPasses   = 2 // layers that are read for the first time, at once
@@ -51,14 +54,16 @@ type elsewhere struct {
 
 // elsewhereOptions are the choices.
 type elsewhereOptions struct {
-	allow    []allowed     // exceptions to what is asked
-	cache    explore.Cache // of indexes
-	maxLayer int64         // bytes of a layer that is read
-	agent    string
-	log      *slog.Logger
-	guard    *remote.Guard // nil: one that allows allow
-	offline  bool
-	login    func(ctx context.Context, host string) login // nil: nobody has any
+	allow     []allowed     // exceptions to what is asked
+	cache     explore.Cache // of indexes
+	maxLayer  int64         // bytes of a layer that is read
+	agent     string
+	log       *slog.Logger
+	guard     *remote.Guard // besides; nil: no more
+	roots     *x509.CertPool
+	offline   bool
+	perMinute int                                          // registries that are met for the first time; 0: newSites
+	login     func(ctx context.Context, host string) login // nil: nobody has any
 }
 
 // login is with what a registry is asked for somebody. The zero login is nobody's.
@@ -82,9 +87,10 @@ type awaySite struct {
 }
 
 func newElsewhere(o elsewhereOptions) *elsewhere {
-	e := &elsewhere{o: o, guard: o.guard, passes: make(chan struct{}, awayPasses), sites: map[siteKey]*awaySite{}, tokens: newSites}
-	if e.guard == nil {
-		e.guard = &remote.Guard{}
+	e := &elsewhere{o: o, guard: &remote.Guard{}, passes: make(chan struct{}, awayPasses), sites: map[siteKey]*awaySite{}, tokens: float64(cmp.Or(o.perMinute, newSites))}
+	if o.guard != nil {
+		*e.guard = *o.guard
+		e.guard.Named = slices.Clone(o.guard.Named)
 	}
 	for _, a := range o.allow {
 		e.guard.Named = append(e.guard.Named, a.host)
@@ -129,7 +135,8 @@ func (e *elsewhere) site(key siteKey, who login) (*awaySite, error) {
 		return s, nil
 	}
 	now := time.Now()
-	e.tokens = min(e.tokens+now.Sub(e.filled).Minutes()*newSites, newSites)
+	most := float64(cmp.Or(e.o.perMinute, newSites))
+	e.tokens = min(e.tokens+now.Sub(e.filled).Minutes()*most, most)
 	e.filled = now
 	if e.tokens < 1 {
 		return nil, fmt.Errorf("%w: too many other registries are named", storage.ErrTooMany)
@@ -153,7 +160,7 @@ func (e *elsewhere) site(key siteKey, who login) (*awaySite, error) {
 // client makes the client of a registry. Nothing of a visitor's request gets into its requests, nor of what the environment says of proxies: those could
 // not see what is dialled.
 func (e *elsewhere) client(host string, who login) (*remote.Registry, error) {
-	o := &remote.Options{Guard: e.guard, Credentials: who.credentials, UserAgent: e.o.agent, Log: e.o.log,
+	o := &remote.Options{Guard: e.guard, RootCAs: e.o.roots, Credentials: who.credentials, UserAgent: e.o.agent, Log: e.o.log,
 		DialTimeout: 5 * time.Second, HeaderTimeout: 15 * time.Second, StallTimeout: 20 * time.Second, SmallTimeout: 30 * time.Second,
 		Retries: 1, MaxWait: 2 * time.Second, Remember: time.Hour, PageCache: sitePages, ManifestCache: siteManifests}
 	base := "https://" + host

@@ -4,8 +4,10 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"vitrine/explore"
 	"vitrine/explore/zran"
 	"vitrine/storage"
 	"vitrine/storage/memory"
@@ -146,7 +149,7 @@ func noisyLayer(t *testing.T, files, size int) []byte {
 
 // TestElsewhereRanges: a layer is read once, and after that a small file costs about a span of it, wherever it lies.
 func TestElsewhereRanges(t *testing.T) {
-	layer := noisyLayer(t, 12, 2<<20)
+	layer := noisyLayer(t, 12, 1<<20)
 	d := digest.FromBytes(layer)
 	store := memory.New()
 	if err := storage.PutBlob(t.Context(), store, "app", d, bytes.NewReader(layer)); err != nil {
@@ -189,4 +192,112 @@ func blobsOf(store storage.Store) http.Handler {
 		w.Header().Set("Content-Type", "application/octet-stream")
 		http.ServeContent(w, r, "", time.Time{}, b)
 	})
+}
+
+// slowLayer is a registry whose layer takes as long as it is wanted.
+type slowLayer struct {
+	*httptest.Server
+	began, ended chan struct{} // of each pass
+}
+
+func newSlowLayer(t *testing.T, size int) *slowLayer {
+	s := &slowLayer{began: make(chan struct{}, 8), ended: make(chan struct{}, 8)}
+	layer := noisyLayer(t, 2, size/2)
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == "HEAD" || r.Header.Get("Range") != "" {
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(layer))
+			return
+		}
+		w.Header().Set("Content-Length", fmt.Sprint(len(layer)))
+		w.Write(layer[:len(layer)/2])
+		w.(http.Flusher).Flush()
+		s.began <- struct{}{}
+		<-r.Context().Done()
+		s.ended <- struct{}{}
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// TestElsewhereLeft: whoever leaves ends the reading of a layer, unless somebody else waits for it.
+func TestElsewhereLeft(t *testing.T) {
+	u := newSlowLayer(t, 1<<20)
+	r, name := startAbroad(t, &upstream{Server: u.Server})
+	visit := func() (leave func()) {
+		ctx, cancel := context.WithCancel(t.Context())
+		req, err := http.NewRequestWithContext(ctx, "GET", r.url+"/fs/"+name+"/app@sha256:"+strings.Repeat("1", 64)+"/?format=json", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if resp, err := client(t).Do(req); err == nil {
+				resp.Body.Close()
+			}
+		}()
+		return func() { cancel(); <-done }
+	}
+	first := visit()
+	<-u.began
+	second := visit()
+	first()
+	third := visit() // whether it comes before the first has left or after, there is one pass
+	second()
+	third()
+	<-u.ended
+}
+
+// TestElsewhereBounds: a layer that is too large is not read, and who names registry after registry is told to wait.
+func TestElsewhereBounds(t *testing.T) {
+	u := newSlowLayer(t, 2<<20)
+	r, name := startAbroad(t, &upstream{Server: u.Server}, "--explore-remote-layer", "1MiB")
+	if code, body := fetch(t, r.url+"/fs/"+name+"/app@sha256:"+strings.Repeat("1", 64)+"/"); code != 422 || !strings.Contains(body, "layers of up to 1.00 MiB are read from other registries") {
+		t.Errorf("%d %s", code, body)
+	}
+	var code int
+	var body string
+	for i := range 2 * newSites {
+		if code, body = fetch(t, fmt.Sprintf("%s/r/10.0.0.%d/app:1", r.url, i)); code == 429 {
+			break
+		}
+	}
+	if code != 429 || !strings.Contains(body, "too many other registries are named") {
+		t.Errorf("%d %s", code, body)
+	}
+	if code, _ := fetch(t, r.url+"/fs/"+name+"/app@sha256:"+strings.Repeat("1", 64)+"/"); code != 422 {
+		t.Errorf("a registry that is known already: %d", code)
+	}
+}
+
+// TestElsewhereForgets: registries that nobody looks at make room, those that somebody looks at stay as long as that.
+func TestElsewhereForgets(t *testing.T) {
+	e := newElsewhere(elsewhereOptions{perMinute: 100, cache: explore.NewMemory(1 << 20), log: slog.New(slog.DiscardHandler)})
+	ctx, leave := context.WithCancel(t.Context())
+	first, err := e.find(ctx, "first.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range maxSites {
+		ctx, leave := context.WithCancel(t.Context())
+		if _, err := e.find(ctx, fmt.Sprintf("%d.example", i)); err != nil {
+			t.Fatal(err)
+		}
+		leave()
+	}
+	e.mu.Lock()
+	if len(e.sites) != maxSites || e.recent.Len() != maxSites || e.sites[siteKey{"first.example", ""}] != nil {
+		t.Errorf("%d are known", len(e.sites))
+	}
+	e.mu.Unlock()
+	again, err := e.find(ctx, "first.example")
+	if err != nil || again == first {
+		t.Errorf("what was forgotten is there: %v", err)
+	}
+	leave()
+	eventually(t, "all have left", func() bool { e.mu.Lock(); defer e.mu.Unlock(); return e.visits == 0 })
+	e.close()
+	if _, err := e.find(t.Context(), "first.example"); !errors.Is(err, storage.ErrTooMany) {
+		t.Errorf("after the end: %v", err)
+	}
 }
