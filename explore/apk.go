@@ -16,6 +16,9 @@ import (
 	"vitrine/explore/tarfs"
 )
 
+// indexName is that of the index in the directory of an architecture.
+const indexName = "APKINDEX.tar.gz"
+
 // apkFile is an index or a package of Alpine, wherever its bytes come from.
 type apkFile struct {
 	content io.ReaderAt
@@ -23,21 +26,27 @@ type apkFile struct {
 	digest  digest.Digest // of the content; "" if that is not known
 	name    string        // the file's: "APKINDEX.tar.gz"
 
-	self   string                              // URL of its page, without a query
-	bytes  string                              // URL of a page about the file as it is, without what is known of its format
-	files  string                              // URL of what is in it, empty for a text
-	member func(name string) string            // URL of a file in it
-	beside func(name string) string            // URL of the page of another file in the same directory, empty where there is none
-	open   func(name string) (*apkFile, error) // opens that; whoever has it closes it
-	print  command                             // prints its bytes
-	crumbs []crumb
-	close  func() error
-	report func(error) error // is told of what went wrong
+	self    string                              // URL of its page, without a query
+	bytes   string                              // URL of a page about the file as it is, without what is known of its format
+	files   string                              // URL of what is in it, empty for a text
+	member  func(name string) string            // URL of a file in it
+	beside  func(name string) string            // URL of the page of another file in the same directory, empty where there is none
+	open    func(name string) (*apkFile, error) // opens that; whoever has it closes it
+	print   command                             // prints its bytes
+	crumbs  []crumb
+	close   func() error
+	changes bool              // there may be other content under the same URL
+	report  func(error) error // is told of what went wrong
 }
 
-// apk shows an index or a package of Alpine [/apk/NAME@DIGEST/PATH]: a file in a layer or, without a path, a blob.
+// apk shows an index or a package of Alpine [/apk/NAME@DIGEST/PATH, /apk/REPOSITORY/PATH]: a file in a layer, a blob where there is no path, or a file of a
+// repository of files.
 func (h *handler) apk(w http.ResponseWriter, r *request) error {
 	t, err := parseTarget(r.rest)
+	if files, repo, p := h.fileTarget(r.rest); files != nil && t.Digest == "" {
+		f, err := h.apkOfFile(r, files, repo, p)
+		return h.closeAPK(w, r, f, err)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -47,13 +56,16 @@ func (h *handler) apk(w http.ResponseWriter, r *request) error {
 		return badRequest("an index or a package of Alpine is at /apk/NAME@DIGEST/PATH")
 	case h.isManifest(r.Context(), t):
 		return h.apkOfImage(w, r, t)
+	case t.Path == "" || t.Path == ".":
+		f, err := h.apkBlob(r, t.with("", false))
+		return h.closeAPK(w, r, f, err)
 	}
-	var f *apkFile
-	if t.Path == "" || t.Path == "." {
-		f, err = h.apkBlob(r, t.with("", false))
-	} else {
-		f, err = h.apkInLayer(r, t)
-	}
+	f, err := h.apkInLayer(r, t)
+	return h.closeAPK(w, r, f, err)
+}
+
+// closeAPK shows a file, unless there is an error, and closes it.
+func (h *handler) closeAPK(w http.ResponseWriter, r *request, f *apkFile, err error) error {
 	if err != nil {
 		return err
 	}

@@ -7,8 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/opencontainers/go-digest"
+
 	"vitrine/explore/apk"
 	"vitrine/explore/apk/apktest"
+	"vitrine/storage"
+	"vitrine/storage/memory"
+	"vitrine/storage/oci"
 )
 
 // evilText is what a stranger may write into a description.
@@ -187,5 +192,66 @@ func TestAPKJSON(t *testing.T) {
 	}
 	if got := s.get(words.Replace("/apk/app@$p"), "Accept", "*/*").Body.String(); !strings.Contains(got, "pkgname = hello\n") {
 		t.Errorf("a terminal gets %s", got)
+	}
+}
+
+// TestAPKFiles: the same pages of a repository of files, whose index changes.
+func TestAPKFiles(t *testing.T) {
+	store := memory.New()
+	s := newSite(t, &Options{Files: func(name oci.Name) storage.FileReader {
+		if name != "alpine" {
+			return nil
+		}
+		return store
+	}})
+	put := func(path, content string) string {
+		d := digest.FromString(content)
+		if err := storage.PutBlob(t.Context(), store, "alpine", d, strings.NewReader(content)); err != nil {
+			t.Fatal(err)
+		}
+		if err := store.PutFile(t.Context(), "alpine", path, storage.File{Digest: d}, storage.Match{}); err != nil {
+			t.Fatal(err)
+		}
+		return content
+	}
+	raw := apktest.Build(t, apktest.Package{Name: "a+b", Version: "1.0-r0", Arch: "x86_64", Info: "provides = cmd:a\n"})
+	open, err := apk.Open(bytes.NewReader(raw), int64(len(raw)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, err := open.Record("x86_64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	put("v3/x86_64/a+b-1.0-r0.apk", string(raw))
+	s.blob("alpine", string(raw)) // which the explorer may read as a blob, too
+	for _, c := range []struct {
+		url    string
+		status int
+		on     string
+	}{
+		{"/apk/alpine/v3/x86_64/APKINDEX.tar.gz", 404, "The directory above"},
+		{"/apk/alpine/v3/x86_64/a+b-1.0-r0.apk", 200, `<a href="/fs/alpine@` + string(digest.FromBytes(raw)) + `/">files</a>`},
+		{"/apk/alpine/v3/x86_64/a%2Bb-1.0-r0.apk", 200, "a+b-1.0-r0.apk"},
+		{"/apk/alpine/v3/../x", 400, ""},
+		{"/apk/alpine/", 400, ""},
+		{"/apk/other/v3/x86_64/APKINDEX.tar.gz", 400, ""},
+		{"+index", 0, ""},
+		{"/apk/alpine/v3/x86_64/APKINDEX.tar.gz", 200, `<a href="/apk/alpine/v3/x86_64/a+b-1.0-r0.apk">1.0-r0</a>`},
+		{"/apk/alpine/v3/x86_64/APKINDEX.tar.gz?provide=cmd:a", 200, `<a href="/files/alpine/v3/x86_64/">x86_64</a>`},
+		{"/apk/alpine/v3/x86_64/a+b-1.0-r0.apk", 200, "The index beside it means this one"},
+	} {
+		if c.url == "+index" {
+			index, err := apk.WriteIndex(apk.All([]apk.Record{record}), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			put("v3/x86_64/APKINDEX.tar.gz", string(index))
+			continue
+		}
+		w := s.get(c.url)
+		if body := strings.ReplaceAll(w.Body.String(), "&#43;", "+"); w.Code != c.status || !strings.Contains(body, c.on) || c.status == 200 && w.Header().Get("Cache-Control") != "public, no-cache" {
+			t.Errorf("GET %s: %d (%s), want %d with %s\n%s", c.url, w.Code, w.Header().Get("Cache-Control"), c.status, c.on, mainPart(body))
+		}
 	}
 }

@@ -268,13 +268,13 @@ func (f *apkFile) otherVersions(q apkQuery) tab {
 
 func (h *handler) apkIndexPage(r *request, f *apkFile, v *apkIndexView, found *apkFound, compressed bool, records iter.Seq2[apk.Record, error]) *page {
 	q := v.Query
-	p := &page{name: "apkindex", Title: v.title(), Crumbs: f.crumbs, View: v, Command: h.apkCommand(r, f, &q, compressed), forever: true}
+	p := &page{name: "apkindex", Title: v.title(), Crumbs: f.crumbs, View: v, Command: h.apkCommand(r, f, &q, compressed), forever: !f.changes}
 	whole := q
 	whole.Records = false
 	p.Tabs = []tab{{"packages", withQuery(f.self, whole.pairs()...), !q.Records}}
 	whole.Records = true
 	p.Tabs = append(p.Tabs, tab{"records", withQuery(f.self, whole.pairs()...), q.Records}, tab{"file", f.bytes, false})
-	if compressed {
+	if compressed && f.files != "" {
 		p.Tabs = append(p.Tabs, tab{"files", f.files, false})
 	}
 	p.text = func() []byte { return found.text() }

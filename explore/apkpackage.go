@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 
 	"vitrine/explore/apk"
@@ -49,7 +50,7 @@ func (h *handler) apkPackage(w http.ResponseWriter, r *request, f *apkFile, p *a
 		v.Members = append(v.Members, apkMember{"signatures", 0, p.Control.Offset, ""})
 	}
 	v.Members = append(v.Members, apkMember{"control", p.Control.Offset, p.Control.Size, f.member(".PKGINFO")}, apkMember{"data", p.Data.Offset, p.Data.Size, f.files})
-	index := f.beside("APKINDEX.tar.gz")
+	index := f.beside(indexName)
 	if err := h.apkInfo(r, v, index, p); err != nil {
 		return err
 	}
@@ -73,10 +74,13 @@ func (h *handler) apkPackage(w http.ResponseWriter, r *request, f *apkFile, p *a
 	if v.Index != nil {
 		v.Index.Href = withQuery(index, "package", p.Info.Name, "short", "false", "full", "true")
 	}
-	page := &page{name: "apkpackage", Title: v.File, Crumbs: f.crumbs, View: v, forever: true, Command: append(f.print[:len(f.print):len(f.print)], piece{Text: " | tar -xzO .PKGINFO"})}
+	page := &page{name: "apkpackage", Title: v.File, Crumbs: f.crumbs, View: v, forever: !f.changes, Command: append(f.print[:len(f.print):len(f.print)], piece{Text: " | tar -xzO .PKGINFO"})}
 	page.text = func() []byte { return []byte(p.Info.Raw) }
-	page.Tabs = []tab{{"package", f.self, true}, {"files", f.files, false}, {"file", f.bytes, false}}
-	if index != "" {
+	page.Tabs = []tab{{"package", f.self, true}, {"file", f.bytes, false}}
+	if f.files != "" {
+		page.Tabs = append(page.Tabs, tab{"files", f.files, false})
+	}
+	if v.Index != nil {
 		page.Tabs = append(page.Tabs, tab{"index", index, false})
 	}
 	return h.show(w, r, page)
@@ -96,7 +100,10 @@ func (h *handler) apkInfo(r *request, v *apkPackageView, index string, p *apk.Pa
 
 // checkIndex compares a package with what the index beside it says of a file of that name.
 func (f *apkFile) checkIndex(ctx context.Context, p *apk.Package) (*apkChecked, error) {
-	beside, err := f.open("APKINDEX.tar.gz")
+	beside, err := f.open(indexName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, f.report(err)
 	}

@@ -42,6 +42,8 @@ var statuses = []struct {
 	{oci.ErrName, http.StatusBadRequest, "The front page lists the repositories that there are."},
 	{storage.ErrManifestUnknown, http.StatusNotFound, "The repository's page lists its tags."},
 	{storage.ErrBlobUnknown, http.StatusNotFound, "The repository's page lists its tags."},
+	{storage.ErrFileUnknown, http.StatusNotFound, "The directory above it may tell."},
+	{storage.ErrFilePath, http.StatusBadRequest, ""},
 	{fs.ErrNotExist, http.StatusNotFound, "The directory above it may tell."},
 	{storage.ErrUnsupported, http.StatusNotImplemented, ""},
 	{tarfs.ErrLoop, http.StatusUnprocessableEntity, "The directory above it has the link itself."},

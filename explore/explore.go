@@ -37,6 +37,9 @@ type Options struct {
 	// change the list. Nil: there are none.
 	Configured func(context.Context) []Configured
 
+	// Files returns who reads a repository of files, which asks whether whoever asks may; nil where there is none of that name. Nil: there are none.
+	Files func(oci.Name) storage.FileReader
+
 	Version string // of the program, for the foot of pages
 
 	Log *slog.Logger // nil discards
