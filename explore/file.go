@@ -10,6 +10,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"vitrine/explore/archive"
 	"vitrine/explore/inspect"
 	"vitrine/explore/overlay"
 	"vitrine/explore/tarfs"
@@ -74,7 +75,10 @@ func (l *look) showFile(w http.ResponseWriter, n *overlay.Node) error {
 		return l.showPart(w, f, c)
 	}
 	view, err := l.h.contentView(l.r, c, n.Path, f.content, f.size)
-	if err != nil {
+	switch {
+	case errors.As(err, new(*archive.UnsupportedError)):
+		return l.showEntry(w, n, err)
+	case err != nil:
 		return l.report(err)
 	}
 	v, err := l.fileView(f, view)
@@ -201,7 +205,10 @@ func (l *look) showEntry(w http.ResponseWriter, n *overlay.Node, why error) erro
 	if err != nil {
 		return err
 	}
+	var unsupported *archive.UnsupportedError
 	switch v.Problem = "It has no content: it is no regular file."; {
+	case errors.As(why, &unsupported):
+		v.Problem = shown(fmt.Sprintf("Its content cannot be shown: this is %s: %s.", unsupported.Format, unsupported.Reason))
 	case errors.Is(why, tarfs.ErrLoop), errors.Is(why, overlay.ErrLoop):
 		v.Problem = "It leads to itself, or through too many others."
 	case n.Entry.Type == tarfs.TypeSymlink:

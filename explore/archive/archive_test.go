@@ -104,8 +104,7 @@ func arOf(files ...string) string {
 func rpmOf(payload string) string {
 	header := func(data string) string {
 		h := "\x8e\xad\xe8\x01\x00\x00\x00\x00"
-		h += string(binary.BigEndian.AppendUint32(nil, 1)) + string(binary.BigEndian.AppendUint32(nil, uint32(len(data))))
-		return h + strings.Repeat("e", 16) + data
+		return h + "\x00\x00\x00\x00" + string(binary.BigEndian.AppendUint32(nil, uint32(len(data)))) + data
 	}
 	b := "\xed\xab\xee\xdb" + strings.Repeat("l", rpmLead-4) + header("signature")
 	b += strings.Repeat("\x00", -len(b)&7)
@@ -162,7 +161,7 @@ func TestOpen(t *testing.T) {
 		{"cpio+gzip", gzipOf(t, cpioOf("100644 2 1 ./d/f text")), "", CpioGzip, "", "d/f=text"},
 		{"rpm", rpmOf(gzipOf(t, cpioOf("100644 2 1 ./d/f text"))), "", RPM, "", "d/f=text"},
 		{"rpm of cpio", rpmOf(cpioOf("100644 2 1 ./d/f text")), "", RPM, "", "d/f=text"},
-		{"rpm of zstd", rpmOf("\x28\xb5\x2f\xfd..."), "", "", "", "archive: this is rpm: its payload is zstd, which cannot be opened"},
+		{"rpm of deltas", rpmOf("drpm"), "", "", "", "archive: this is rpm: its payload is plain, which cannot be opened"},
 		{"bzip2", unbase64(t, helloBzip2), "hello.txt.bz2", "plain+bzip2", "", "hello.txt=hello, bzip2\n"},
 		{"zstd", "\x28\xb5\x2f\xfd...", "layer.tar+gzip", "", "", "archive: this is zstd, which cannot be opened"},
 		{"zstd:chunked", "\x28\xb5\x2f\xfd..." + strings.Repeat("x", 56) + "GNUlInUx", "", "", "", "archive: this is zstd:chunked, which cannot be opened"},

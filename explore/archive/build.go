@@ -54,7 +54,9 @@ func BuildIndex(ctx context.Context, r io.Reader, o *Options) (*Index, error) {
 		_, err = io.Copy(io.Discard, in)
 	}
 	x.BlobSHA256, x.BlobSize = h.Sum(), in.size
-	x.Variant = variant(x.Format, in.tail)
+	if x.Variant == "" {
+		x.Variant = variant(x.Format, in.tail)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -63,23 +65,17 @@ func BuildIndex(ctx context.Context, r io.Reader, o *Options) (*Index, error) {
 
 // build finds out what the blob is and scans it.
 func (x *Index) build(in *input, o *Options) error {
-	r := bufio.NewReaderSize(in, peekSize)
+	r := newPeeker(in)
 	head, err := peek(r)
 	if err != nil {
 		return err
 	}
 	x.Format = Detect(head, o.Hint)
 	if x.Format == RPM {
-		if x.offset, err = skipRPM(r); err != nil {
-			return err
-		}
-		if head, err = peek(r); err != nil {
-			return err
-		}
-		return x.buildPayload(r, Detect(head, ""), o)
+		return x.buildRPM(r, o)
 	}
 	if x.Format == Gzip {
-		return x.buildGzip(r, o)
+		return x.buildGzip(r, nil, o)
 	}
 	scan := scanners[x.Format]
 	if scan == nil {
@@ -103,6 +99,8 @@ func (f Format) HasIndex() bool { return f == Gzip || f == RPM || scanners[f] !=
 
 func (x *Index) name(o *Options) string { return fileName(o.Hint, x.Format == Gzip) }
 
+func newPeeker(r io.Reader) reader { return bufio.NewReaderSize(r, peekSize) }
+
 // peek returns the bytes that decide, fewer where there are no more.
 func peek(r reader) ([]byte, error) {
 	head, err := r.Peek(headSize)
@@ -112,13 +110,13 @@ func peek(r reader) ([]byte, error) {
 	return head, err
 }
 
-// buildGzip decompresses on a goroutine of its own what is scanned on this one.
-func (x *Index) buildGzip(r io.Reader, o *Options) error {
+// buildGzip decompresses on a goroutine of its own what is scanned on this one. header is that of an RPM, or nil.
+func (x *Index) buildGzip(r io.Reader, header []byte, o *Options) error {
 	b := zran.NewBuilder(r, &zran.Options{Span: o.Span, MaxSize: o.MaxSize})
 	p := newPieces(zran.PieceBuffer)
 	stop := p.feed(b)
 	defer stop()
-	err := x.scanGzip(p, o)
+	err := x.scanGzip(p, header, o)
 	stop()
 	if err != nil {
 		return err
@@ -128,13 +126,16 @@ func (x *Index) buildGzip(r io.Reader, o *Options) error {
 }
 
 // scanGzip makes the table of what a gzip stream decompresses to.
-func (x *Index) scanGzip(r reader, o *Options) error {
+func (x *Index) scanGzip(r reader, header []byte, o *Options) error {
 	head, err := peek(r)
 	if err != nil {
 		return err
 	}
 	inside := Detect(head, "")
 	switch {
+	case header != nil && isStripped(head):
+		x.table, err = scanStripped(r, header, &o.Tar)
+		return err
 	case inside == Tar && isAPK(head):
 		x.Format = APK
 	case inside == Tar && x.Format == Gzip:
@@ -153,17 +154,4 @@ func (x *Index) scanGzip(r reader, o *Options) error {
 // isAPK reports whether the first file of an archive is one with which Alpine's packages begin: a signature or their description.
 func isAPK(head []byte) bool {
 	return bytes.HasPrefix(head, []byte(".SIGN.")) || bytes.HasPrefix(head, []byte(".PKGINFO\x00"))
-}
-
-// buildPayload scans what an RPM has behind its headers.
-func (x *Index) buildPayload(r reader, inside Format, o *Options) error {
-	switch inside {
-	case Gzip:
-		return x.buildGzip(r, o)
-	case Cpio:
-		var err error
-		x.table, err = scanCpio(r, &o.Tar)
-		return err
-	}
-	return &UnsupportedError{Format: RPM, Reason: "its payload is " + string(inside) + ", which cannot be opened"}
 }

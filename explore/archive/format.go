@@ -25,7 +25,7 @@ const (
 	Deb      Format = "deb"
 	Cpio     Format = "cpio" // newc, with or without checksums
 	CpioGzip Format = "cpio+gzip"
-	RPM      Format = "rpm"   // with a payload of cpio or cpio+gzip
+	RPM      Format = "rpm"   // the payload; or the files its header lists, with a variant such as "xz payload"
 	Bzip2    Format = "bzip2" // up to Options.MaxMemory; opened, INSIDE+bzip2
 
 	// Recognised only.

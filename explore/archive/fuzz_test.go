@@ -20,6 +20,9 @@ func FuzzOpen(f *testing.F) {
 	} {
 		f.Add([]byte(blob))
 	}
+	for _, codec := range []string{"gzip", "none", "bzip2", "xz"} {
+		f.Add(rpmFixture(f, codec))
+	}
 	f.Fuzz(func(t *testing.T, blob []byte) {
 		o := &Options{MaxSize: 1 << 20, MaxMemory: 1 << 20, Tar: tarfs.Options{MaxHoles: 1 << 20}}
 		a, err := Open(t.Context(), bytes.NewReader(blob), int64(len(blob)), "", o)

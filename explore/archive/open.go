@@ -22,6 +22,8 @@ type Archive struct {
 
 	fsys  fs.FS
 	plain *zran.Reader // what a gzip decompresses to, or nil
+
+	inMemory *bzip2Payload // of an RPM, or nil
 }
 
 // Open finds out what the size bytes of r are, by their first bytes and, where these leave it open, by hint (a media type or a file name), and
@@ -59,7 +61,9 @@ func openIndexed(r io.ReaderAt, size int64, x *Index, o *Options) (*Archive, err
 	a := &Archive{Format: x.Format, Variant: x.Variant, Index: x}
 	section := io.NewSectionReader(r, x.offset, size-x.offset)
 	if x.zran == nil {
-		a.fsys = tarfs.New(section, x.table)
+		data := x.payload(section, o)
+		a.inMemory, _ = data.(*bzip2Payload)
+		a.fsys = tarfs.New(data, x.table)
 		return a, nil
 	}
 	a.plain = zran.NewReader(section, section.Size(), x.zran, &o.Cache)
@@ -80,10 +84,13 @@ func (a *Archive) WithContext(ctx context.Context) fs.FS {
 
 // CachedBytes returns how much memory decompressed data takes at the moment, of what was read and may be read again.
 func (a *Archive) CachedBytes() int64 {
-	if a.plain == nil {
-		return 0
+	switch {
+	case a.plain != nil:
+		return a.plain.CachedBytes()
+	case a.inMemory != nil:
+		return a.inMemory.held.Load()
 	}
-	return a.plain.CachedBytes()
+	return 0
 }
 
 func unsupported(r io.ReaderAt, size int64, f Format) error {

@@ -43,7 +43,8 @@ var decoders = map[Kind]decoder{
 	KindGitPack: decodeGit,
 	KindGitIdx:  decodeGit,
 
-	KindDpkg:      decodePackages,
+	KindArchive:   decodeArchive,
+	KindDpkg:      decodeDpkg,
 	KindApk:       decodePackages,
 	KindPkgInfo:   decodePkgInfo,
 	KindOSRelease: decodeOSRelease,

@@ -15,6 +15,14 @@ import (
 
 var updateRPM = flag.Bool("update-rpmdb", false, "write testdata/rpmdb.sqlite anew, by sqlite3")
 
+// Tags of RPM.
+const (
+	tagName, tagVersion, tagRelease, tagEpoch = 1000, 1001, 1002, 1003
+	tagSummary, tagSize, tagVendor, tagArch   = 1004, 1009, 1011, 1022
+	tagSource, tagDirIndexes                  = 1044, 1116
+	tagBaseNames, tagDirNames                 = 1117, 1118
+)
+
 // rpmBlob makes a header as RPM stores it.
 func rpmBlob(texts map[uint32][]string, numbers map[uint32][]uint32) []byte {
 	var index, data []byte

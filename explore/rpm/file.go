@@ -91,6 +91,19 @@ func (h *Header) Files() iter.Seq2[File, error] {
 	}
 }
 
+// Paths goes through the paths of the files alone, as Files does.
+func (h *Header) Paths() iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		paths := h.paths()
+		for i := 0; ; i++ {
+			path, more, err := paths(i)
+			if err == nil && !more || !yield(path, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 func (h *Header) fileSize(i int) int64 {
 	if h.Has(tagLongFileSizes) {
 		return int64(min(h.Number(tagLongFileSizes, i), 1<<62))

@@ -17,12 +17,16 @@ type Check struct {
 
 // Verify reads the package that r is, to its end, and compares it with all digests that it has. It says nothing about signatures. The error is r's.
 // What fits is no proof: whoever changed a package can have changed these, too.
-func (p *Package) Verify(r io.ReaderAt) ([]Check, error) {
+func (p *Package) Verify(r io.ReaderAt) ([]Check, error) { return p.verify(r, true) }
+
+// VerifyHeader does the same with the header alone.
+func (p *Package) VerifyHeader(r io.ReaderAt) ([]Check, error) { return p.verify(r, false) }
+
+func (p *Package) verify(r io.ReaderAt, all bool) (checks []Check, err error) {
 	algorithm := hashName(p.Number(tagPayloadDigestAlgo, 0))
 	header := io.NewSectionReader(r, p.HeaderStart, p.HeaderEnd-p.HeaderStart)
 	payload := io.NewSectionReader(r, p.HeaderEnd, p.Size-p.HeaderEnd)
 	both := io.NewSectionReader(r, p.HeaderStart, p.Size-p.HeaderStart)
-	var all []Check
 	for _, c := range []struct {
 		name, kind, want string
 		of               *io.SectionReader
@@ -33,19 +37,19 @@ func (p *Package) Verify(r io.ReaderAt) ([]Check, error) {
 		{"Payload " + strings.ToUpper(algorithm) + " digest", algorithm, p.Text(tagPayloadDigest), payload},
 		{"MD5 digest", "md5", hex.EncodeToString(p.Signature.Bytes(sigMD5)), both},
 	} {
-		if c.want == "" {
+		if c.want == "" || !all && c.of != header {
 			continue
 		}
 		ok, err := fits(Checksum{c.kind, c.want}, io.NewSectionReader(c.of, 0, c.of.Size()))
 		if err != nil {
-			return all, err
+			return checks, err
 		}
-		all = append(all, Check{c.name, c.kind, c.want, ok})
+		checks = append(checks, Check{c.name, c.kind, c.want, ok})
 	}
 	if n := p.Signature.size(sigLongSize, sigSize); n > 0 {
-		all = append(all, Check{"Size", "", "", n == both.Size()})
+		checks = append(checks, Check{"Size", "", decimal(n), n == both.Size()})
 	}
-	return all, nil
+	return checks, nil
 }
 
 func fits(c Checksum, r io.Reader) (bool, error) {
