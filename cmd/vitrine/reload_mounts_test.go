@@ -1,9 +1,13 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -166,4 +170,38 @@ func TestGenerations(t *testing.T) {
 	}
 	g.leave(third)
 	<-left3
+}
+
+// TestReloadStorm replaces a remote again and again while clients pull through it, none of whom may notice.
+func TestReloadStorm(t *testing.T) {
+	u := newUpstream(t)
+	s := openServerWith(t, u.remote("hub"))
+	hs := httptest.NewServer(s.handler())
+	t.Cleanup(hs.Close)
+	var clients sync.WaitGroup
+	pulls := make(chan struct{}, 1)
+	ctx, stop := context.WithCancel(t.Context())
+	for i := range 4 {
+		clients.Go(func() {
+			c := client(t)
+			for ctx.Err() == nil {
+				path := []string{"/v2/hub/app/manifests/1", "/v2/hub/app/blobs/" + u.big.String(), "/r/hub/app:1"}[i%3]
+				if got := status(t, c, "GET", hs.URL+path, nil); got != 200 {
+					t.Errorf("GET %s = %d", path, got)
+				}
+				select {
+				case pulls <- struct{}{}:
+				case <-ctx.Done():
+				}
+			}
+		})
+	}
+	for i := range 30 {
+		if err := s.apply(configWith(t, u.remote("hub", fmt.Sprintf(`"index_ttl": "%dns"`, i)))); err != nil {
+			t.Error(err)
+		}
+		<-pulls
+	}
+	stop()
+	clients.Wait()
 }
