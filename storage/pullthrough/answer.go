@@ -41,6 +41,8 @@ type asker struct {
 	closed bool
 	calls  map[string]*call
 	cool   map[string]trouble // by kind of question
+	live   int                // downloads that run or are read
+	idle   chan struct{}      // closed when there are none; nil while nobody waits for that
 }
 
 func (s *asker) init(self string, log *slog.Logger) {

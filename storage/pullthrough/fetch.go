@@ -62,6 +62,7 @@ func (s *Files) join(path, part string, have storage.File) *fetch {
 			s.fetches[key] = f
 			f.holders++ // itself
 		}
+		s.live++
 	}
 	f.holders++
 	s.orphans.adopt(&f.running)
@@ -83,6 +84,7 @@ func (s *Files) leave(f *fetch) {
 		if f.part != "" {
 			f.unpin(nil)
 		}
+		s.released()
 	}
 }
 
@@ -102,6 +104,9 @@ func (f *fetch) run(key string) {
 	if err != nil {
 		err = f.conclude(err)
 	}
+	if f.part == "" {
+		f.unpin(err)
+	}
 	s.mu.Lock()
 	if s.fetches[key] == f {
 		delete(s.fetches, key)
@@ -117,9 +122,6 @@ func (f *fetch) run(key string) {
 		close(f.opened)
 	}
 	f.hangUp()
-	if f.part == "" {
-		f.unpin(err)
-	}
 	s.leave(f)
 }
 
@@ -148,15 +150,26 @@ func (f *fetch) conclude(err error) error {
 	s := f.s
 	if isAbsent(err) || errors.Is(err, storage.ErrDenied) || errors.Is(err, storage.ErrNoIdentity) {
 		err = s.told("file", err)
-		s.noteAbsent("file "+f.path, err)
+		s.noteAbsent(f.absentKey(), err)
 		return err
 	}
 	err = f.explain(err)
 	s.log.Warn("a file did not arrive", "repository", s.name, "path", f.path, "bytes", f.arrived, "of", f.size, "error", err)
 	if errors.Is(err, storage.ErrDamaged) { // asking again at once would bring the same
-		s.noteAbsent("file "+f.path, err)
+		s.noteAbsent(f.absentKey(), err)
 	}
 	return err
+}
+
+// absentKey is what it is remembered under that upstream does not give us the file: where another one is kept, that is served.
+func (f *fetch) absentKey() string {
+	switch {
+	case f.part != "":
+		return "part " + f.path // nobody asks for it by itself
+	case f.have.Digest != "":
+		return "gone " + f.path
+	}
+	return "file " + f.path
 }
 
 // bring does it.

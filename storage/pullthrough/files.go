@@ -294,10 +294,15 @@ func (s *Files) refreshed(ctx context.Context, path string, class storage.FileCl
 
 // outdated returns the file, with a note if upstream has it no longer.
 func (s *Files) outdated(ctx context.Context, a answered) storage.File {
-	if a.gone != nil {
-		s.stale.Add(1)
-		storage.AddNote(ctx, storage.Note{Kind: storage.Stale, Text: s.self + ": the server behind it does not have this any more: it is what was kept"})
+	if a.gone == nil {
+		return a.File
 	}
+	why := "the server behind it does not have this any more"
+	if !isAbsent(a.gone) {
+		why = reason(a.gone)
+	}
+	s.stale.Add(1)
+	storage.AddNote(ctx, storage.Note{Kind: storage.Stale, Text: s.self + ": " + why + ": this is what was kept"})
 	return a.File
 }
 
@@ -312,7 +317,6 @@ func (s *Files) refresh(ctx context.Context, path string, old storage.File, has 
 		return answered{}, ctx.Err()
 	}
 	if f.failed != nil && has && !isTrouble(f.failed) {
-		s.noteAbsent("gone "+path, f.failed)
 		return answered{old, f.failed}, nil
 	}
 	return answered{File: f.result}, f.failed

@@ -501,6 +501,37 @@ func TestFilesClose(t *testing.T) {
 	wantErr(t, "OpenFile after Close", err, storage.ErrUpstream)
 }
 
+// TestFilesDrain: what is replaced ends when nobody reads through it any more.
+func TestFilesDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newServer(map[string]string{"f": text(1000)})
+		gate := make(chan int)
+		u.gate(gate)
+		s, _ := openFiles(t, u, nil)
+		b, _, err := s.OpenFile(t.Context(), mirror, "f")
+		if err != nil {
+			t.Fatal(err)
+		}
+		drained := make(chan error, 1)
+		go func() { drained <- s.Drain(t.Context()) }()
+		close(gate)
+		synctest.Wait()
+		if got, err := io.ReadAll(b); err != nil || string(got) != text(1000) || len(drained) > 0 {
+			t.Errorf("while it drains %d bytes are read, %v; drained: %d", len(got), err, len(drained))
+		}
+		b.Close()
+		if err := <-drained; err != nil {
+			t.Error(err)
+		}
+		if _, _, err := s.OpenFile(t.Context(), mirror, "g"); !errors.Is(err, storage.ErrUpstream) {
+			t.Errorf("OpenFile after Drain = %v", err)
+		}
+		if err := s.Drain(t.Context()); err != nil {
+			t.Errorf("Drain again = %v", err)
+		}
+	})
+}
+
 // fullFiles is a local store that has no room for one more path.
 type fullFiles struct{ *memory.Store }
 

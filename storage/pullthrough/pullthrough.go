@@ -30,6 +30,8 @@
 // Content is stored once, whatever names lead to it. A blob that is in the local store under any name becomes one of another name without a download, but only
 // after upstream has said that it has it there: nobody can get at content by naming its digest.
 //
+// Files does the same for repositories of files, whose content is not named by its digest.
+//
 // It is read-only: every write is storage.ErrUnsupported. Repositories and Manifests list what is kept; Tags and Referrers list what upstream has.
 package pullthrough
 
@@ -95,8 +97,6 @@ type Store struct {
 	downloads map[digest.Digest]*download
 	orphans   orphans
 	partials  partials
-	live      int           // downloads that run or are read
-	idle      chan struct{} // closed when there are none; nil while nobody waits for that
 }
 
 // New returns a Store that keeps in local what it reads of upstream. Close ends it; local and upstream stay open.
