@@ -119,12 +119,12 @@ const smallBlob = 32 << 10
 
 var smallBuffers = sync.Pool{New: func() any { return new([smallBlob]byte) }}
 
-// sendBlob sends a whole blob. Large ones go by sendfile where b embeds an *os.File: nothing may wrap b or w.
+// sendBlob sends a whole blob. Large ones go by sendfile where b is a file: nothing may wrap b or w.
 func sendBlob(w http.ResponseWriter, b storage.Blob) (sent int64, err error) {
 	size := b.Size()
 	if size > smallBlob {
 		w.Header()["Content-Length"] = []string{strconv.FormatInt(size, 10)}
-		return io.CopyN(w, b, size)
+		return storage.SendBlob(w, b)
 	}
 	buf := smallBuffers.Get().(*[smallBlob]byte)
 	defer smallBuffers.Put(buf)

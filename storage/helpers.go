@@ -136,6 +136,23 @@ func Follow(u Upload) (Appended, error) {
 	return nil, fmt.Errorf("%w: reading an upload", ErrUnsupported)
 }
 
+// Stream opens what has been appended as a file of the caller's own. ErrUnsupported where it is none.
+func Stream(a Appended) (io.ReadSeekCloser, error) {
+	if s, ok := a.(Streamer); ok {
+		return s.Stream()
+	}
+	return nil, fmt.Errorf("%w: an upload as a file", ErrUnsupported)
+}
+
+// SendBlob writes all of a blob that has just been opened to w, and returns how many bytes it wrote. Where the blob is a file the kernel can do it: nothing may
+// wrap the two.
+func SendBlob(w io.Writer, b Blob) (int64, error) {
+	if s, ok := b.(Sender); ok {
+		return s.SendTo(w)
+	}
+	return io.CopyN(w, b, b.Size())
+}
+
 // Reclaim removes the content d from s unless a repository holds it, and returns how many bytes that gave back: none where s frees them by itself, or
 // cannot while it runs.
 func Reclaim(ctx context.Context, s Store, d digest.Digest) (int64, error) {

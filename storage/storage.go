@@ -207,6 +207,19 @@ type Appended interface {
 	io.Closer
 }
 
+// Streamer is an optional ability of an Appended: to be opened once more as a file, which the kernel can send by itself. Stream asserts it.
+type Streamer interface {
+	// Stream opens what has been appended, at its beginning; ErrUploadUnknown after the session's end. More may stand there than counts: nobody may read beyond
+	// what he knows to have been appended. The caller closes it.
+	Stream() (io.ReadSeekCloser, error)
+}
+
+// Sender is an optional ability of a Blob: to be sent in another way than by being read. SendBlob asserts it.
+type Sender interface {
+	// SendTo writes what there is from the blob's position on, and returns how many bytes that was.
+	SendTo(w io.Writer) (int64, error)
+}
+
 // Reclaimer is an optional ability of a Store: to give back at once the space of content that nobody holds any more. Reclaim asserts it.
 type Reclaimer interface {
 	// Reclaim removes the content d unless a repository holds it, as a blob or as a manifest, and returns how many bytes that gave back. Blobs that are

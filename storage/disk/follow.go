@@ -10,20 +10,36 @@ import (
 
 // Follow implements storage.Follower. It opens the session's file once more: that stays readable when the file becomes a blob, or goes.
 func (u *upload) Follow() (storage.Appended, error) {
-	f, err := u.store.tree.openFile(u.ss.path(), os.O_RDONLY)
-	if notThere(err) {
-		return nil, fmt.Errorf("%w: %s", storage.ErrUploadUnknown, u.ss.id)
-	}
+	f, err := u.store.openSession(u.ss)
 	if err != nil {
 		return nil, err
 	}
-	return &appended{f, u.ss}, nil
+	return &appended{u.store, f, u.ss}, nil
+}
+
+// openSession opens the session's file for reading.
+func (s *Store) openSession(ss *session) (*os.File, error) {
+	f, err := s.tree.openFile(ss.path(), os.O_RDONLY)
+	if notThere(err) {
+		return nil, fmt.Errorf("%w: %s", storage.ErrUploadUnknown, ss.id)
+	}
+	return f, err
 }
 
 // appended is the part of a session's file that counts: behind it stands what an Append has not finished, or not undone.
 type appended struct {
-	file *os.File
-	ss   *session
+	store *Store
+	file  *os.File
+	ss    *session
+}
+
+// Stream implements storage.Streamer.
+func (a *appended) Stream() (io.ReadSeekCloser, error) {
+	f, err := a.store.openSession(a.ss)
+	if err != nil {
+		return nil, err // and no nil file that is not nil
+	}
+	return f, nil
 }
 
 // ReadAt implements io.ReaderAt.

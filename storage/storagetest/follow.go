@@ -65,6 +65,44 @@ func testUploadFollow(t *testing.T, s storage.Store) {
 	commit(t, s, u, "content")
 }
 
+// wantStream checks that the stream brings want, which has been appended.
+func wantStream(t *testing.T, f io.Reader, want string) {
+	t.Helper()
+	got := make([]byte, len(want))
+	if n, err := io.ReadFull(f, got); err != nil || string(got) != want {
+		t.Errorf("the stream brings %q, %v, want %q", got[:n], err, want)
+	}
+}
+
+// testUploadStream checks that streams are files of their own, and that nobody opens one after the session.
+func testUploadStream(t *testing.T, s storage.Store) {
+	u := start(t, s, digest.SHA256)
+	a := follow(t, u)
+	add(t, u, "con")
+	f, err := storage.Stream(a)
+	if errors.Is(err, storage.ErrUnsupported) {
+		t.Skip("uploads are no files")
+	}
+	if err != nil {
+		t.Fatalf("Stream = %v", err)
+	}
+	defer f.Close()
+	wantStream(t, f, "con")
+	add(t, u, "tent")
+	wantStream(t, f, "te")
+	other, err := storage.Stream(a)
+	if err != nil {
+		t.Fatalf("Stream = %v", err)
+	}
+	defer other.Close()
+	commit(t, s, u, "content")
+	wantStream(t, other, "content")
+	wantStream(t, f, "nt")
+	if f, err := storage.Stream(a); f != nil || !errors.Is(err, storage.ErrUploadUnknown) {
+		t.Errorf("Stream after the end = %v, %v, want %v", f, err, storage.ErrUploadUnknown)
+	}
+}
+
 // testUploadFollowToTheEnd checks that what was appended stays readable after the session, and that nobody begins to read then.
 func testUploadFollowToTheEnd(t *testing.T, s storage.Store) {
 	for name, end := range map[string]func(storage.Upload) error{

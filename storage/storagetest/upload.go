@@ -35,6 +35,7 @@ var uploadTests = []test{
 	{"expire", testUploadExpire},
 	{"follow", testUploadFollow},
 	{"follow to the end", testUploadFollowToTheEnd},
+	{"stream", testUploadStream},
 	{"follow while it grows", testUploadFollowWhileItGrows},
 }
 
