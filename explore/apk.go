@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"vitrine/explore/apk"
+	"vitrine/explore/archive"
 	"vitrine/explore/overlay"
 	"vitrine/explore/tarfs"
 )
@@ -218,4 +219,18 @@ func (l *look) apkTabs(n *overlay.Node, f *held) []tab {
 		t = t.at(l.image.layers[f.of.Layer].Digest)
 	}
 	return []tab{{what, t.href("apk"), false}}
+}
+
+// apkRootTabs are those of the innermost archive, by what is in it.
+func (l *look) apkRootTabs() []tab {
+	what := ""
+	switch {
+	case l.fileBeside(".", "APKINDEX") != nil:
+		what = "packages"
+	case l.layer.Format == archive.APK && l.fileBeside(".", ".PKGINFO") != nil:
+		what = "package"
+	default:
+		return nil
+	}
+	return []tab{{what, l.t.with(strings.TrimSuffix(l.inner, "!/"), false).href("apk"), false}}
 }

@@ -3,6 +3,8 @@ package explore
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"iter"
 	"os/exec"
 	"strings"
 	"testing"
@@ -151,6 +153,8 @@ func TestAPKPages(t *testing.T) {
 		{"/fs/app@$l/repo/x86_64/hello-2.12.1-r0.apk!/", 200, `.post-install`},
 		{"/fs/app@$l/repo/x86_64/hello-2.12.1-r0.apk!/usr/bin/hello", 200, "hello"},
 		{"/fs/app@$p/", 200, `<a href="/apk/app@$p">package</a>`},
+		{"/fs/app@$x/", 200, `<a href="/apk/app@$x">packages</a>`},
+		{"/fs/app@$l/repo/x86_64/APKINDEX.tar.gz!/", 200, `<a href="/apk/app@$l/repo/x86_64/APKINDEX.tar.gz">packages</a>`},
 		{"/apk/app:1/repo/x86_64/APKINDEX.tar.gz", 302, "/apk/app@$i/repo"},
 		{"/apk/app@$i/repo/x86_64/APKINDEX.tar.gz?search=x", 301, "/apk/app@$l/repo/x86_64/APKINDEX.tar.gz?search=x"},
 		{"/apk/app@$i/repo/x86_64/APKINDEX.tar.gz!/APKINDEX", 301, "/apk/app@$l/repo/x86_64/APKINDEX.tar.gz%21/APKINDEX"},
@@ -253,5 +257,38 @@ func TestAPKFiles(t *testing.T) {
 		if body := strings.ReplaceAll(w.Body.String(), "&#43;", "+"); w.Code != c.status || !strings.Contains(body, c.on) || c.status == 200 && w.Header().Get("Cache-Control") != "public, no-cache" {
 			t.Errorf("GET %s: %d (%s), want %d with %s\n%s", c.url, w.Code, w.Header().Get("Cache-Control"), c.status, c.on, mainPart(body))
 		}
+	}
+}
+
+// TestAPKBounds: an index may have more than a page can hold, and names of any length.
+func TestAPKBounds(t *testing.T) {
+	repeat := func(n int, r apk.Record) iter.Seq2[apk.Record, error] {
+		return func(yield func(apk.Record, error) bool) {
+			for range n {
+				if !yield(r, nil) {
+					return
+				}
+			}
+		}
+	}
+	r := apk.Record{Info: apk.Info{Name: strings.Repeat("x", 100<<10), Version: "1"}, Raw: "P:" + strings.Repeat("x", 100<<10) + "\n"}
+	q := apkQuery{}
+	var known statusError
+	if a, err := q.goThrough(repeat(100, r)); err != nil || a.packages != 100 {
+		t.Errorf("100 packages: %v", err)
+	}
+	if _, err := q.goThrough(repeat(700, r)); !errors.As(err, &known) || known.status != 422 {
+		t.Errorf("700 packages with long names: %v", err)
+	}
+	f := &apkFile{beside: func(string) string { return "" }}
+	hits := make([]apkHit, 90)
+	for i := range hits {
+		hits[i].at = i
+	}
+	if rows, err := f.rows(repeat(90, r), hits[:10], &q); err != nil || len(rows) != 10 || rows[9] == nil {
+		t.Errorf("10 rows: %v", err)
+	}
+	if _, err := f.rows(repeat(90, r), hits, &q); !errors.As(err, &known) || known.status != 422 {
+		t.Errorf("90 large records: %v", err)
 	}
 }

@@ -19,6 +19,8 @@ const (
 	apkRows    = 500
 	apkRecords = 50       // whole ones
 	apkText    = 16 << 20 // bytes of records as text
+	apkPage    = 8 << 20  // bytes of the records that a page is about
+	apkNames   = 64 << 20 // bytes that a list of all packages takes while it is made: half a million of them
 	maxDepends = 64       // names that ?depend= asks for
 )
 
@@ -150,16 +152,23 @@ type apkHits struct {
 // maxAPKHits bounds the lists of packages that are remembered, in bytes: those of Alpine's largest repository take 3 MB.
 const maxAPKHits = 16 << 20
 
-func (a *apkHits) cost() int64 { return int64(len(a.hits)) * 120 }
+// apkHitCost is what a hit takes, roughly, in bytes: itself and two short strings.
+const apkHitCost = 120
+
+func (a *apkHits) cost() int64 { return int64(len(a.hits)) * apkHitCost }
 
 // goThrough reads an index.
 func (q *apkQuery) goThrough(records iter.Seq2[apk.Record, error]) (*apkHits, error) {
 	a := &apkHits{}
+	room := apkNames
 	for r, err := range records {
 		if err != nil {
 			return nil, err
 		}
 		if q.wants(&r) {
+			if room -= len(r.Name) + len(r.Version) + apkHitCost; room < 0 {
+				return nil, unprocessable("There are more packages in this index than a page goes through.", "It can be looked at as text.")
+			}
 			a.hits = append(a.hits, apkHit{strings.Clone(r.Name), strings.Clone(r.Version), r.Built, a.packages, false}) // not the record with them
 		}
 		a.packages++
@@ -221,7 +230,7 @@ func (h *handler) apkIndex(w http.ResponseWriter, r *request, f *apkFile, x *apk
 		if x != nil {
 			return x.Records(ctx)
 		}
-		return apk.Records(io.NewSectionReader(f.content, 0, f.size))
+		return apk.Records(&timed{ctx, io.NewSectionReader(f.content, 0, f.size)})
 	}
 	all, err := h.apkHits(f, &q, records())
 	if err != nil {
@@ -349,6 +358,20 @@ func (h *handler) apkCommand(r *request, f *apkFile, q *apkQuery, compressed boo
 		fits = ` && index(f, "` + q.Search + `")`
 	}
 	return c.add(` | awk '/^P:/ { p = substr($0, 3) } /^V:/ { f = p "-" substr($0, 3) ".apk" } /^V:/` + fits + ` { print f }'`)
+}
+
+// timed reads until time is up.
+type timed struct {
+	ctx context.Context
+	io.Reader
+}
+
+// Read implements io.Reader.
+func (t *timed) Read(p []byte) (int, error) {
+	if err := t.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return t.Reader.Read(p)
 }
 
 // apkTime is when a package was built, the zero time where that is not known.

@@ -39,7 +39,7 @@ func (f *apkFile) rows(records iter.Seq2[apk.Record, error], hits []apkHit, q *a
 		place[h.at] = i
 	}
 	rows := make([]*apkRow, len(hits))
-	left, n := len(hits), -1
+	left, n, room := len(hits), -1, apkPage
 	if left == 0 {
 		return rows, nil
 	}
@@ -51,6 +51,9 @@ func (f *apkFile) rows(records iter.Seq2[apk.Record, error], hits []apkHit, q *a
 		i, ok := place[n]
 		if !ok {
 			continue
+		}
+		if room -= len(r.Raw); room < 0 {
+			return nil, unprocessable("The records of these packages are larger than what a page holds.", "A search for fewer of them may help; as text they have more room.")
 		}
 		rows[i] = f.row(&r, hits[i].old, q.Records)
 		if left--; left == 0 {

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 
-	"vitrine/explore/archive"
 	"vitrine/explore/overlay"
 )
 
@@ -95,8 +94,8 @@ func (l *look) dirPage(n *overlay.Node, s listing, v *dirView, c command) *page 
 	} else if l.inner == "" {
 		p.Tabs = []tab{{"files", l.href(n.Path, true), true}, {"sizes", l.t.with(n.Path, true).href("size"), false}}
 	}
-	if n.Path == "." && l.layer != nil && l.layer.Format == archive.APK {
-		p.Tabs = append(p.Tabs, tab{"package", l.t.with(strings.TrimSuffix(l.inner, "!/"), false).href("apk"), false})
+	if n.Path == "." && l.layer != nil {
+		p.Tabs = append(p.Tabs, l.apkRootTabs()...)
 	}
 	return p
 }
