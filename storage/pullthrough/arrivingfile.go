@@ -8,6 +8,53 @@ import (
 	"vitrine/storage"
 )
 
+// follow joins the download of what is not kept, or begins one.
+func (s *Files) follow(ctx context.Context, path string) (storage.Blob, storage.File, error) {
+	if storage.IsKeptOnly(ctx) {
+		return nil, storage.File{}, fmt.Errorf("%w: %.256q in %s", storage.ErrNotKept, path, s.name)
+	}
+	if err := s.unasked("file", false); err != nil {
+		return nil, storage.File{}, err
+	}
+	if err := s.stillAbsent("file " + path); err != nil {
+		return nil, storage.File{}, err
+	}
+	f := s.join(own(path), "", storage.File{})
+	wait := f.opened
+	for {
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			s.leave(f)
+			return nil, storage.File{}, ctx.Err()
+		}
+		if f.hasSettled() {
+			defer s.leave(f)
+			return nil, storage.File{}, f.failed
+		}
+		if f.size >= 0 {
+			return &arriving{in: &f.arrival, from: fileSource{f}, ctx: ctx}, f.info, nil
+		}
+		wait = f.settled // nobody can be told how long it is
+	}
+}
+
+// arrivingFile returns what upstream has said of a file that is on its way.
+func (s *Files) arrivingFile(path string) (storage.File, bool) {
+	s.mu.Lock()
+	f := s.fetches[path]
+	s.mu.Unlock()
+	if f == nil {
+		return storage.File{}, false
+	}
+	select {
+	case <-f.opened:
+		return f.info, !f.hasSettled() && !f.isKept
+	default:
+		return storage.File{}, false
+	}
+}
+
 // fileSource is a fetch for those who read while it arrives.
 type fileSource struct{ *fetch }
 

@@ -188,22 +188,43 @@ func (s *Files) OpenFile(ctx context.Context, repo oci.Name, path string) (stora
 
 // open tries once: nil and no error if something has changed and it is to be tried again.
 func (s *Files) open(ctx context.Context, path string) (storage.Blob, storage.File, error) {
-	_, err := s.current(ctx, path)
-	if errors.Is(err, errCold) {
-		return s.follow(ctx, path)
-	}
-	if err != nil {
-		return nil, storage.File{}, err
+	rule := s.o.Rule(path)
+	if s.isPublished(rule) {
+		if _, err := s.published(ctx, path, rule.Root); err != nil {
+			return nil, storage.File{}, err
+		}
 	}
 	b, f, err := s.local.OpenFile(ctx, s.name, path)
-	if isAbsent(err) { // evicted between the two looks
-		return nil, storage.File{}, nil
+	switch {
+	case errors.Is(err, storage.ErrFileUnknown) && !s.isPublished(rule): // or it is damaged, and mended so
+		return s.follow(ctx, path)
+	case err != nil:
+		return nil, storage.File{}, err
+	case !s.isPublished(rule):
+		if b, f, err = s.youngest(ctx, path, rule.Class, b, f); b == nil {
+			return nil, storage.File{}, err
+		}
 	}
-	if err == nil {
-		s.hits.Add(1)
-		s.keeps(path, f)
+	s.hits.Add(1)
+	s.keeps(path, f)
+	return b, f, nil
+}
+
+// youngest returns what is open, or what upstream has in its place by now.
+func (s *Files) youngest(ctx context.Context, path string, class storage.FileClass, b storage.Blob, f storage.File) (storage.Blob, storage.File, error) {
+	now, err := s.refreshed(ctx, path, class, f, true)
+	if err == nil && now.Digest == f.Digest {
+		return b, now, nil
 	}
-	return b, f, err
+	b.Close()
+	if err != nil {
+		return nil, now, err
+	}
+	b, err = s.local.OpenBlob(ctx, s.name, now.Digest)
+	if isUnknown(err) { // it has changed again
+		return nil, now, nil
+	}
+	return b, now, err
 }
 
 // errCold is what current says of a file that is not kept and can be followed.
@@ -212,7 +233,7 @@ var errCold = fmt.Errorf("%w: it is not kept", storage.ErrFileUnknown)
 // current returns the file that is kept, as young as it has to be, or can be had.
 func (s *Files) current(ctx context.Context, path string) (storage.File, error) {
 	rule := s.o.Rule(path)
-	if s.o.Publish != nil && rule.Root != "" {
+	if s.isPublished(rule) {
 		return s.published(ctx, path, rule.Root)
 	}
 	f, err := s.kept(ctx, path)
@@ -233,6 +254,9 @@ func (s *Files) kept(ctx context.Context, path string) (storage.File, error) {
 	}
 	return f, err
 }
+
+// isPublished reports whether a path of this rule is part of generations.
+func (s *Files) isPublished(rule Rule) bool { return s.o.Publish != nil && rule.Root != "" }
 
 // published returns what the last generation has at path, once the root is as young as it has to be.
 func (s *Files) published(ctx context.Context, path, root string) (storage.File, error) {
@@ -320,53 +344,6 @@ func (s *Files) refresh(ctx context.Context, path string, old storage.File, has 
 		return answered{old, f.failed}, nil
 	}
 	return answered{File: f.result}, f.failed
-}
-
-// follow joins the download of what is not kept, or begins one.
-func (s *Files) follow(ctx context.Context, path string) (storage.Blob, storage.File, error) {
-	if storage.IsKeptOnly(ctx) {
-		return nil, storage.File{}, fmt.Errorf("%w: %.256q in %s", storage.ErrNotKept, path, s.name)
-	}
-	if err := s.unasked("file", false); err != nil {
-		return nil, storage.File{}, err
-	}
-	if err := s.stillAbsent("file " + path); err != nil {
-		return nil, storage.File{}, err
-	}
-	f := s.join(own(path), "", storage.File{})
-	wait := f.opened
-	for {
-		select {
-		case <-wait:
-		case <-ctx.Done():
-			s.leave(f)
-			return nil, storage.File{}, ctx.Err()
-		}
-		if f.hasSettled() {
-			defer s.leave(f)
-			return nil, storage.File{}, f.failed
-		}
-		if f.size >= 0 {
-			return &arriving{in: &f.arrival, from: fileSource{f}, ctx: ctx}, f.info, nil
-		}
-		wait = f.settled // nobody can be told how long it is
-	}
-}
-
-// arrivingFile returns what upstream has said of a file that is on its way.
-func (s *Files) arrivingFile(path string) (storage.File, bool) {
-	s.mu.Lock()
-	f := s.fetches[path]
-	s.mu.Unlock()
-	if f == nil {
-		return storage.File{}, false
-	}
-	select {
-	case <-f.opened:
-		return f.info, !f.hasSettled() && !f.isKept
-	default:
-		return storage.File{}, false
-	}
 }
 
 // ListFiles implements storage.FileReader: what is kept. What upstream has besides, it does not list.
