@@ -29,7 +29,7 @@ var arrows = []struct{ folder, may string }{
 	{"registry/api", "storage storage/oci " + goDigest},
 	{"registry", "registry/api storage storage/oci " + goDigest},
 	{"registry/...", "registry/api storage storage/oci " + goDigest},
-	{"registry/files", "registry/api storage storage/oci explore/zran explore/tarfs explore/archive explore/inspect explore/apk explore/apk/apktest " + goDigest},
+	{"registry/files", "registry/api storage storage/oci explore/zran explore/tarfs explore/archive explore/inspect explore/rpm explore/apk explore/apk/apktest " + goDigest},
 	{"explore", "explore/... storage storage/oci " + goDigest},
 	{"explore/...", "explore/..."},
 	{"cmd/...", "*"},

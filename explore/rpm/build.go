@@ -175,7 +175,7 @@ func (b *build) write(n int) (d Data, err error) {
 	if err := s.close(); err != nil {
 		return d, err
 	}
-	return s.data(doc.kind, b.o.Time.Unix()), nil
+	return s.data(doc.kind, ".xml.gz", b.o.Time.Unix()), nil
 }
 
 // entries writes the packages that are taken and are not in the document yet, out of those of a kind, and returns how many.
@@ -252,9 +252,10 @@ func (s *sink) close() error {
 	return s.out.Flush()
 }
 
-func (s *sink) data(kind string, seconds int64) Data {
+// data is what repomd.xml says of the document, of which suffix ends the name.
+func (s *sink) data(kind, suffix string, seconds int64) Data {
 	d := Data{Type: kind, Checksum: Checksum{"sha256", hex.EncodeToString(s.sum.Sum(nil))}, Open: Checksum{"sha256", hex.EncodeToString(s.open.Sum(nil))},
 		Timestamp: seconds, Size: s.size, OpenSize: s.openSize}
-	d.Location.Href = "repodata/" + d.Checksum.Hex + "-" + kind + ".xml.gz"
+	d.Location.Href = "repodata/" + d.Checksum.Hex + "-" + kind + suffix
 	return d
 }
