@@ -29,7 +29,7 @@ const maxList = maxLists / 8
 // those that are kept.
 func (s *Store) Tags(ctx context.Context, name oci.Name, after oci.Tag) iter.Seq2[oci.Tag, error] {
 	return func(yield func(oci.Tag, error) bool) {
-		r, err := s.allow(name, "tags/list")
+		r, err := s.allow(name, "tags", "list")
 		if err != nil {
 			yield("", err)
 			return
@@ -70,7 +70,7 @@ func (s *Store) listTags(ctx context.Context, r repo) (listed[oci.Tag], error) {
 // have to be asked for one by one.
 func (s *Store) DatedTags(ctx context.Context, name oci.Name) iter.Seq2[storage.DatedTag, error] {
 	return func(yield func(storage.DatedTag, error) bool) {
-		r, err := s.allow(name, "tags/list")
+		r, err := s.allow(name, "tags", "list")
 		if err == nil && !storage.IsKeptOnly(ctx) {
 			err = fmt.Errorf("%w: dates of tags of another registry", storage.ErrUnsupported)
 		}
@@ -85,7 +85,7 @@ func (s *Store) DatedTags(ctx context.Context, name oci.Name) iter.Seq2[storage.
 // Referrers implements storage.ManifestReader, as Tags does. Upstream that knows no such repository has no referrers.
 func (s *Store) Referrers(ctx context.Context, name oci.Name, d digest.Digest) iter.Seq2[oci.Descriptor, error] {
 	return func(yield func(oci.Descriptor, error) bool) {
-		r, err := s.allow(name, "referrers/"+string(d))
+		r, err := s.allow(name, "referrers", string(d))
 		if err != nil {
 			yield(oci.Descriptor{}, err)
 			return
@@ -214,7 +214,7 @@ func (s *Store) Repositories(ctx context.Context, after oci.Name) iter.Seq2[oci.
 
 // shows reports whether the patterns let lists have the name.
 func (s *Store) shows(name oci.Name) bool {
-	_, err := s.allow(name, "tags/list")
+	_, err := s.allow(name, "tags", "list")
 	return err == nil
 }
 
@@ -243,7 +243,7 @@ func (s *Store) holds(ctx context.Context, name oci.Name, d digest.Digest) bool 
 
 // Manifests implements storage.ManifestStore: those that are kept.
 func (s *Store) Manifests(ctx context.Context, name oci.Name) iter.Seq2[oci.Descriptor, error] {
-	r, err := s.allow(name, "tags/list")
+	r, err := s.allow(name, "tags", "list")
 	if err != nil {
 		return func(yield func(oci.Descriptor, error) bool) { yield(oci.Descriptor{}, err) }
 	}

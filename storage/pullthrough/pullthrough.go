@@ -176,9 +176,9 @@ type (
 )
 
 // allow returns the repository, or ErrDenied where the patterns do not let the request through: one of them has to match upstream's name of the image (the
-// first two components of the repository's name), the repository's whole name, or the path NAME/REST, anywhere in it. It is called before anything is asked or
+// first two components of the repository's name), the repository's whole name, or the path NAME/KIND/REF, anywhere in it. It is called before anything is asked or
 // looked up.
-func (s *Store) allow(name oci.Name, rest string) (repo, error) {
+func (s *Store) allow(name oci.Name, kind, ref string) (repo, error) {
 	r, err := s.names(name)
 	if err != nil || len(s.o.Include) == 0 {
 		return r, err
@@ -188,8 +188,9 @@ func (s *Store) allow(name oci.Name, rest string) (repo, error) {
 	if parts := strings.SplitN(up, "/", 3); len(parts) == 3 {
 		image = parts[0] + "/" + parts[1]
 	}
+	path := up + "/" + kind + "/" + ref
 	for _, p := range s.o.Include {
-		if p.MatchString(image) || p.MatchString(up) || p.MatchString(up+"/"+rest) {
+		if p.MatchString(image) || p.MatchString(up) || p.MatchString(path) {
 			return r, nil
 		}
 	}
@@ -225,7 +226,7 @@ func (s *Store) withPrefix(up oci.Name) oci.Name {
 
 // allowBlob is allow for calls whose errors are to be those of blobs.
 func (s *Store) allowBlob(name oci.Name, d digest.Digest) (repo, error) {
-	r, err := s.allow(name, "blobs/"+string(d))
+	r, err := s.allow(name, "blobs", string(d))
 	if errors.Is(err, storage.ErrRepoUnknown) {
 		err = fmt.Errorf("%w: %s in %s: %w", storage.ErrBlobUnknown, d, name, err)
 	}
@@ -234,7 +235,7 @@ func (s *Store) allowBlob(name oci.Name, d digest.Digest) (repo, error) {
 
 // allowManifest is allow for calls whose errors are to be those of manifests.
 func (s *Store) allowManifest(name oci.Name, ref string) (repo, error) {
-	r, err := s.allow(name, "manifests/"+ref)
+	r, err := s.allow(name, "manifests", ref)
 	if errors.Is(err, storage.ErrRepoUnknown) {
 		err = fmt.Errorf("%w: %s in %s: %w", storage.ErrManifestUnknown, ref, name, err)
 	}
