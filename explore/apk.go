@@ -179,6 +179,15 @@ func (l *look) fileBeside(dir, name string) *overlay.Node {
 	return n
 }
 
+// indexBeside is the URL of the index in the directory of a package in a layer, empty where there is none.
+func (l *look) indexBeside(p string) string {
+	x := l.fileBeside(path.Dir(p), indexName)
+	if x == nil {
+		return ""
+	}
+	return l.t.with(l.whole(x.Path), false).href("apk")
+}
+
 // showAPK shows what the file turns out to be.
 func (h *handler) showAPK(w http.ResponseWriter, r *request, f *apkFile) error {
 	head := make([]byte, min(f.size, 2))

@@ -144,6 +144,7 @@ func TestAPKPages(t *testing.T) {
 		{"/apk/app@$l/repo/x86_64/hello-2.12.1-r0.apk", 200, `<a href="/apk/app@$l/repo/x86_64/APKINDEX.tar.gz?provide=so%3Alibgreet.so.1%3E%3D1" title="what provides it">`},
 		{"/apk/app@$l/other/hello-2.12.1-r0.apk", 200, "The index beside it means another one"},
 		{"/fs/app@$l/repo/x86_64/hello-2.12.1-r0.apk", 200, `<a href="/apk/app@$l/repo/x86_64/hello-2.12.1-r0.apk">package</a>`},
+		{"/fs/app@$l/repo/x86_64/hello-2.12.1-r0.apk", 200, `<a href="/apk/app@$l/repo/x86_64/APKINDEX.tar.gz?provide=so%3Alibgreet.so.1%3E%3D1" title="what provides it">`},
 		{"/fs/app@$l/repo/x86_64/APKINDEX.tar.gz", 200, `<a href="/apk/app@$l/repo/x86_64/APKINDEX.tar.gz">packages</a>`},
 		{"/layers/app:1/repo/x86_64/APKINDEX.tar.gz", 302, "/layers/app@$i/repo"},
 		{"/layers/app@$i/repo/x86_64/APKINDEX.tar.gz", 200, `<a href="/apk/app@$l/repo/x86_64/APKINDEX.tar.gz">packages</a>`},
@@ -290,5 +291,23 @@ func TestAPKBounds(t *testing.T) {
 	}
 	if _, err := f.rows(repeat(90, r), hits, &q); !errors.As(err, &known) || known.status != 422 {
 		t.Errorf("90 large records: %v", err)
+	}
+}
+
+// TestAPKDenied: what was shown to somebody, and is remembered, is not shown to others.
+func TestAPKDenied(t *testing.T) {
+	s, words := alpine(t)
+	p := &private{Store: s.store}
+	s.Handler = New(p, nil)
+	for _, denied := range []bool{false, true, false} {
+		p.denied.Store(denied)
+		for url, want := range map[string]int{"/apk/app@$x": 200, "/apk/app@$x?format=json": 200, "/apk/app@$p": 200, "/apk/app@$l/repo/x86_64/APKINDEX.tar.gz": 200, "/apk/public/app@$x": 404} {
+			if denied {
+				want = 403
+			}
+			if w := s.get(words.Replace(url)); w.Code != want || want != 200 && strings.Contains(w.Body.String(), "libgreet") {
+				t.Errorf("GET %s, denied %v: %d, want %d", url, denied, w.Code, want)
+			}
+		}
 	}
 }

@@ -106,7 +106,11 @@ func (l *look) kind(f *held) (inspect.Kind, error) {
 
 // context says where the file is, for links in it.
 func (l *look) context(n *overlay.Node) jsonContext {
-	return jsonContext{page: l.r.page, target: l.t.with(l.whole(n.Path), false), kind: docGeneric, keep: l.kept(), index: l.index}
+	index := l.index
+	if strings.HasSuffix(n.Path, ".apk") && l.layer != nil {
+		index = l.indexBeside(n.Path)
+	}
+	return jsonContext{page: l.r.page, target: l.t.with(l.whole(n.Path), false), kind: docGeneric, keep: l.kept(), index: index}
 }
 
 // kept are the parts of the query that other forms of the same file need.

@@ -156,8 +156,8 @@ func (l *look) openInner(n *overlay.Node, at string) error {
 	}
 	l.source = l.prints(f)
 	l.index = ""
-	if x := l.fileBeside(path.Dir(n.Path), indexName); x != nil && layer.Format == archive.APK && l.layer != nil {
-		l.index = l.t.with(l.whole(x.Path), false).href("apk")
+	if layer.Format == archive.APK && l.layer != nil {
+		l.index = l.indexBeside(n.Path)
 	}
 	l.inner += at + "/"
 	return l.use(layer)
