@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"vitrine/registry/files"
 	"vitrine/registry/remote"
 	"vitrine/storage"
 	"vitrine/storage/mux"
@@ -25,9 +26,10 @@ import (
 // is closed when the last request that began before has ended and nobody reads what arrived through it.
 type mounts struct {
 	*mux.Store
-	kept storage.Store // tells the indexer what is new
-	log  *slog.Logger
-	uses generations
+	kept  storage.Store // tells the indexer what is new
+	files filesMounts
+	log   *slog.Logger
+	uses  generations
 
 	ctx     context.Context // of those that are waited for
 	cancel  context.CancelFunc
@@ -44,8 +46,9 @@ type through struct {
 	key string
 }
 
-func newMounts(kept storage.Store, log *slog.Logger) *mounts {
-	m := &mounts{Store: mux.New(kept, nil), kept: kept, log: log, uses: newGenerations()}
+// newMounts keeps images in kept and files in local, which are the same.
+func newMounts(kept storage.Store, local files.Keeper, log *slog.Logger) *mounts {
+	m := &mounts{Store: mux.New(kept, nil), kept: kept, files: newFilesMounts(local, log), log: log, uses: newGenerations()}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.now.Store(&plan{config: &config{}})
 	return m
@@ -86,7 +89,7 @@ func (m *mounts) put(p *plan) {
 			gone = append(gone, t)
 		}
 	}
-	m.retire(gone, dropped(m.clients, clients))
+	m.retire(gone, m.files.put(p), dropped(m.clients, clients))
 	m.clients = clients
 }
 
@@ -158,7 +161,7 @@ func (m *mounts) virtual(r *repository, others map[string]storage.Store) storage
 }
 
 // retire closes what has been replaced when nobody uses it any more. Who came before may.
-func (m *mounts) retire(gone []*through, clients []*remote.Registry) {
+func (m *mounts) retire(gone []*through, files []*fetched, clients []*remote.Registry) {
 	left := m.uses.next()
 	m.closing.Go(func() {
 		select {
@@ -167,6 +170,9 @@ func (m *mounts) retire(gone []*through, clients []*remote.Registry) {
 		}
 		for _, t := range gone {
 			m.closing.Go(func() { t.Drain(m.ctx) })
+		}
+		for _, f := range files {
+			m.closing.Go(func() { f.drain(m.ctx) })
 		}
 		for _, c := range clients {
 			c.Close() // which is its idle connections
@@ -180,6 +186,7 @@ func (m *mounts) close() error {
 	for _, t := range m.through {
 		t.Close()
 	}
+	m.files.close()
 	m.closing.Wait()
 	for _, c := range m.clients {
 		c.Close()

@@ -182,7 +182,7 @@ func TestNamespaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := newMounts(nil, nil)
+	m := newMounts(nil, nil, nil)
 	m.now.Store(p)
 	for host, want := range map[string]string{
 		"docker.io": "hub", "index.docker.io": "hub", "registry-1.docker.io": "hub", "other.example": "hub", "Docker.IO": "hub",

@@ -41,11 +41,11 @@ var repositoryFields = []repositoryField{
 		func(r *repository) value {
 			return packageName{choice{&r.pkg, []string{"docker", "rpm", "alpine", "generic"}}}
 		}},
-	{"base_url", "remote", "", "where the other registry is: `https://HOST[:PORT][/PATH]`, without `/v2/`; `docker.io` means Docker Hub's. With `http://` that host, and no other, is asked without TLS",
+	{"base_url", "remote", "", "where the other registry is, or the server of files: `https://HOST[:PORT][/PATH]`, without `/v2/`; `docker.io` means Docker Hub's. With `http://` that host, and no other, is asked without TLS",
 		func(r *repository) value { return baseURL{&r.baseURL} }},
-	{"index_ttl", "remote", "", "for how long what may change is taken to be as it was: what a tag points at, lists of tags and of referrers. `\"0\"`: it is asked for each time",
+	{"index_ttl", "remote", "", "for how long what may change is taken to be as it was: what a tag points at, lists of tags and of referrers, indexes of packages. `\"0\"`: it is asked for each time",
 		func(r *repository) value { return ttl{duration{&r.indexTTL}} }},
-	{"file_ttl", "remote", "", "for how long content by digest is served without asking whether the other registry still has it. `\"0\"`: for ever",
+	{"file_ttl", "remote", "", "for how long content by digest, and packages, are served without asking whether the other registry still has them. `\"0\"`: for ever",
 		func(r *repository) value { return ttl{duration{&r.fileTTL}} }},
 	{"negative_ttl", "remote", "", "for how long what is not there is not asked for again. `\"0\"`: it is asked for each time",
 		func(r *repository) value { return ttl{duration{&r.negativeTTL}} }},
@@ -61,7 +61,7 @@ var repositoryFields = []repositoryField{
 		func(r *repository) value { return hostList{p: &r.trustedRealms} }},
 	{"ca_file", "remote", "", "PEM file with the certificates that the other registry's may be signed by, besides the system's",
 		func(r *repository) value { return text{&r.caFile} }},
-	{"include_patterns", "remote", "", "regular expressions (RE2), of which one has to match the image's name, anywhere in it, or the request is refused; none: everything is let through",
+	{"include_patterns", "remote", "", "regular expressions (RE2), of which one has to match the image's name, or the file's path, anywhere in it, or the request is refused; none: everything is let through",
 		func(r *repository) value { return patternList{p: &r.include} }},
 	{"max_size", "remote", "", "how much of it is kept, such as `\"50GiB\"`; the least recently used goes first, and never what a local repository has too. Without it there is no bound",
 		func(r *repository) value { return roomFor{size{&r.maxSize}} }},
@@ -73,7 +73,7 @@ var repositoryFields = []repositoryField{
 		func(r *repository) value { return boolean{&r.offline} }},
 	{"members", "virtual", "", "the repositories that it is made of, local or remote, in the order in which they are asked; pushes go to the first that is local",
 		func(r *repository) value { return nameList{p: &r.members} }},
-	{"reserve", "remote virtual", "", "of a virtual repository, and of a mirror: names that a local repository has images of are never looked for elsewhere, so that nobody else's image can stand in for one of ours",
+	{"reserve", "remote virtual", "docker", "of a virtual repository, and of a mirror: names that a local repository has images of are never looked for elsewhere, so that nobody else's image can stand in for one of ours",
 		func(r *repository) value { return boolean{&r.reserve} }},
 }
 

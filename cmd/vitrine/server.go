@@ -15,6 +15,7 @@ import (
 	"vitrine/registry"
 	"vitrine/registry/api"
 	"vitrine/registry/auth"
+	"vitrine/registry/files"
 	"vitrine/storage"
 	"vitrine/storage/disk"
 	"vitrine/storage/memory"
@@ -52,6 +53,7 @@ type live struct {
 	policy   *auth.Policy
 	registry http.Handler
 	explorer http.Handler
+	files    http.Handler
 }
 
 // newServer makes a server of all that a configuration names but the store. Its errors are errUsage.
@@ -145,11 +147,12 @@ func (s *server) openStore() error {
 		s.indexer = explore.NewIndexer(&explore.IndexerOptions{Cache: cache, Log: s.log})
 		told = watch.New(s.kept, s.enqueue)
 	}
-	s.mounts = newMounts(told, s.log)
+	s.mounts = newMounts(told, s.kept.(files.Keeper), s.log)
 	s.mounts.put(s.first)
 	s.store = s.mounts.Store
 	first := *s.live.Load()
 	s.serveStore(&first)
+	s.serveFiles(&first)
 	s.live.Store(&first)
 	return nil
 }
@@ -230,6 +233,8 @@ func (s *server) dispatch(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/"):
 		s.live.Load().registry.ServeHTTP(w, r)
+	case files.Serves(r.URL.Path):
+		s.live.Load().files.ServeHTTP(w, r)
 	default:
 		s.live.Load().explorer.ServeHTTP(w, r)
 	}
@@ -296,6 +301,7 @@ func (s *server) apply(c *config) error {
 	}
 	s.serveStore(next)
 	s.mounts.put(planned)
+	s.serveFiles(next)
 	put()
 	s.level.Set(levelOf(c))
 	s.live.Store(next)

@@ -22,14 +22,14 @@ func (h *handler) getFile(w http.ResponseWriter, r *http.Request, rt route) erro
 	if r.URL.RawQuery != "" && r.URL.Query().Has("sha256") {
 		return h.getSum(w, r, rt)
 	}
-	ctx, told := listen(r.Context())
+	ctx, told := listen(r)
 	b, f, err := rt.repo.Reader.OpenFile(ctx, rt.repo.Name, rt.path)
 	if err != nil {
 		return h.orDirectory(w, r, rt, err)
 	}
 	defer b.Close()
 	describe(w, r, rt, f)
-	told.write(w.Header(), rt, f)
+	told.write(w.Header(), r, rt, f)
 	h.send(w, r, b, f)
 	return nil
 }
@@ -39,14 +39,18 @@ func (h *handler) headFile(w http.ResponseWriter, r *http.Request, rt route) err
 	if r.URL.RawQuery != "" && r.URL.Query().Has("sha256") {
 		return h.getSum(w, r, rt)
 	}
-	ctx, told := listen(r.Context())
+	ctx, told := listen(r)
 	f, err := rt.repo.Reader.StatFile(ctx, rt.repo.Name, rt.path)
 	if err != nil {
 		return h.orDirectory(w, r, rt, err)
 	}
 	describe(w, r, rt, f)
-	told.write(w.Header(), rt, f)
-	h.send(w, r, &hollow{Reader: nil, size: f.Size}, f)
+	told.write(w.Header(), r, rt, f)
+	if f.Size < 0 { // upstream does not tell, and will send it all the same
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	h.send(w, r, &hollow{size: f.Size}, f)
 	return nil
 }
 
@@ -87,7 +91,7 @@ func describe(w http.ResponseWriter, r *http.Request, rt route, f storage.File) 
 	if tag := etag(f); tag != "" {
 		header["Etag"] = []string{tag}
 	}
-	if f.Digest.Algorithm() == digest.SHA256 {
+	if f.Digest != "" && f.Digest.Algorithm() == digest.SHA256 {
 		header["X-Checksum-Sha256"] = []string{f.Digest.Encoded()}
 	}
 }

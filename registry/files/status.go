@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,9 +24,10 @@ type told struct {
 type toldKey struct{}
 
 // listen returns a ctx whose calls to a reader leave what is to be told.
-func listen(ctx context.Context) (context.Context, *told) {
+func listen(r *http.Request) (context.Context, *told) {
 	t := &told{since: time.Now()}
-	ctx, t.notes = storage.WithNotes(ctx)
+	ctx, notes := storage.WithNotes(recheck(r.Context(), r))
+	t.notes = notes
 	return context.WithValue(ctx, toldKey{}, t), t
 }
 
@@ -39,7 +41,7 @@ func tellMember(ctx context.Context, m Member) {
 }
 
 // write sets the headers about f: Warning (RFC 7234, 5.5, which clients of packages still show), Age (RFC 9111, 5.1) and Cache-Status (RFC 9211).
-func (t *told) write(h http.Header, rt route, f storage.File) {
+func (t *told) write(h http.Header, r *http.Request, rt route, f storage.File) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, n := range t.notes.All() {
@@ -47,7 +49,7 @@ func (t *told) write(h http.Header, rt route, f storage.File) {
 	}
 	status := "vitrine"
 	if rt.repo.Type == RemoteType || t.remote {
-		status += "; " + t.verdict(f)
+		status += "; " + t.verdict(r, f)
 		if !f.Checked.IsZero() {
 			h["Age"] = []string{fmt.Sprint(age(f.Checked))}
 		}
@@ -63,13 +65,14 @@ func (t *told) write(h http.Header, rt route, f storage.File) {
 }
 
 // verdict says how the cache came by f (RFC 9211, 2.1 to 2.5): from upstream just now, by asking whether it is still so, or by itself.
-func (t *told) verdict(f storage.File) string {
+func (t *told) verdict(r *http.Request, f storage.File) string {
+	since := t.since.Truncate(time.Millisecond) // as the times of a file are
 	switch {
-	case f.Stored.IsZero(): // it is arriving
-		return "fwd=uri-miss; stored"
-	case !f.Stored.Before(t.since.Truncate(time.Millisecond)): // times are kept in milliseconds
+	case f.Stored.IsZero() && r.Method == "HEAD":
+		return "fwd=miss"
+	case f.Stored.IsZero() || !f.Stored.Before(since): // it is arriving, or has just arrived
 		return "fwd=miss; stored"
-	case !f.Checked.Before(t.since.Truncate(time.Millisecond)):
+	case !f.Checked.Before(since):
 		return "fwd=stale; fwd-status=304"
 	}
 	return "hit"
@@ -93,4 +96,14 @@ func asciiOnly(s string) string {
 		}
 	}
 	return string(b[:min(len(b), 256)])
+}
+
+// recheck passes on that a client wants an answer that upstream has been asked for: dnf does of each repomd.xml. How often that happens, the reader bounds.
+func recheck(ctx context.Context, r *http.Request) context.Context {
+	for _, h := range []string{"Cache-Control", "Pragma"} {
+		if strings.Contains(strings.ToLower(r.Header.Get(h)), "no-cache") {
+			return storage.Recheck(ctx)
+		}
+	}
+	return ctx
 }
