@@ -6,8 +6,10 @@ import (
 	"iter"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
 
@@ -54,11 +56,12 @@ type visit struct {
 
 // route is where a repository is read.
 type route struct {
-	settle sync.Once
-	away   *Registry // nil: here
-	host   string
-	name   oci.Name // there
-	err    error
+	settle  sync.Once
+	settled atomic.Bool
+	away    *Registry // nil: here
+	host    string
+	name    oci.Name // there
+	err     error
 }
 
 type visitKey struct{}
@@ -115,6 +118,7 @@ func (a *anywhere) route(ctx context.Context, name oci.Name) *route {
 	}
 	v.mu.Unlock()
 	r.settle.Do(func() {
+		defer r.settled.Store(true)
 		if !a.unknownHere(ctx, name) {
 			return
 		}
@@ -136,12 +140,47 @@ func (a *anywhere) unknownHere(ctx context.Context, name oci.Name) bool {
 	return false
 }
 
+// routes are where a visit has led so far.
+func (a *anywhere) routes(ctx context.Context) (all []*route) {
+	v, ok := ctx.Value(visitKey{}).(*visit)
+	if a == nil || !ok {
+		return nil
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, r := range v.routes {
+		if r.settled.Load() {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// isPrivate reports whether a visit has led to where somebody's login was needed.
+func (a *anywhere) isPrivate(ctx context.Context) bool {
+	return slices.ContainsFunc(a.routes(ctx), func(r *route) bool { return r.away != nil && r.away.Whose != "" })
+}
+
+// signIn is where a visitor gets a login for the registry that he has come to, "" if there is no such place.
+func (a *anywhere) signIn(ctx context.Context) string {
+	for _, r := range a.routes(ctx) {
+		if r.away != nil && r.away.SignIn != "" {
+			return r.away.SignIn
+		}
+	}
+	return ""
+}
+
 // meet returns the registry at host itself.
 func (a *anywhere) meet(ctx context.Context, host string) (*Registry, error) {
 	if v, ok := ctx.Value(visitKey{}).(*visit); ok {
+		r := &route{host: host}
+		r.away, r.err = a.find(ctx, host)
+		r.settled.Store(true)
 		v.mu.Lock()
-		v.routes[oci.Name(nameOf(host, ""))] = &route{host: host}
+		v.routes[oci.Name(nameOf(host, ""))] = r
 		v.mu.Unlock()
+		return r.away, r.err
 	}
 	return a.find(ctx, host)
 }

@@ -26,6 +26,9 @@ type statusError struct {
 
 func (e statusError) Error() string { return e.what }
 
+// Problem is an error that a page shows with a status: what is wrong and what to try, a sentence each.
+func Problem(status int, what, hint string) error { return statusError{status, what, hint} }
+
 // statuses says what an error means to whoever looks at a page. The first that fits counts.
 var statuses = []struct {
 	is     error
@@ -89,6 +92,8 @@ type errorView struct {
 	Text   string `json:"-"`
 	Error  string `json:"error"`
 	Hint   string `json:"hint,omitempty"`
+	SignIn string `json:"signIn,omitempty"` // URL of a page where that may be helped
+	Where  string `json:"-"`                // what one signs in with there
 }
 
 // fail writes an error page, unless whoever asked is gone. Where a part of a page is out already the connection ends, so that nobody takes the
@@ -112,11 +117,21 @@ func (h *handler) fail(w http.ResponseWriter, r *request, err error) {
 		w.Header().Set("Retry-After", after)
 	}
 	p := &page{name: "error", Title: http.StatusText(s.status), status: s.status, Crumbs: wayBack(r),
-		View: errorView{s.status, http.StatusText(s.status), s.what, s.hint}}
+		View: h.errorView(r, s, err)}
 	p.text = func() []byte { return []byte(strings.TrimSpace(s.what+" "+s.hint) + "\n") }
 	if err := h.show(w, r, p); err != nil {
 		h.log.Error("error page", "path", r.URL.Path, "error", err)
 	}
+}
+
+func (h *handler) errorView(r *request, s statusError, err error) errorView {
+	v := errorView{Status: s.status, Text: http.StatusText(s.status), Error: s.what, Hint: s.hint}
+	if h.o.Account != nil && (errors.Is(err, storage.ErrNoIdentity) || errors.Is(err, storage.ErrDenied)) {
+		if to := h.anywhere.signIn(r.Context()); to != "" {
+			v.SignIn, v.Where = withQuery(to, "to", r.URL.RequestURI()), h.o.Account.Name
+		}
+	}
+	return v
 }
 
 // wayBack leads from an error to what stands above what was asked for. It follows from the URL alone.

@@ -32,6 +32,8 @@ type Options struct {
 	// Here reports whether a name is one of this registry's whatever it has there, as those below a repository that stands in front of another registry
 	// are. Nil: none is.
 	Here func(oci.Name) bool
+	// Account signs visitors in somewhere else, to see what they may see there. Nil: nobody can.
+	Account *Account
 
 	// Configured returns the repositories that were set up, as far as whoever asks may see them, in the order in which they are to be shown; the caller may
 	// change the list. Nil: there are none.
@@ -43,6 +45,14 @@ type Options struct {
 	Version string // of the program, for the foot of pages
 
 	Log *slog.Logger // nil discards
+}
+
+// Account is what pages know of a place where visitors sign in to look at other registries.
+type Account struct {
+	Name  string                                             // of the place, such as "Google"
+	Serve func(w http.ResponseWriter, r *http.Request) error // answers /oauth and /auth/callback; an error is shown as a page
+	Known func(context.Context) bool                         // reports whether a visitor is signed in
+	Leave string                                             // URL that a POST signs out at
 }
 
 // New returns the pages over store: read-only, plain HTML, and the same as JSON. What may be seen is what store lets whoever asks read; the
@@ -118,6 +128,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Referrer-Policy", "no-referrer")
 	head.Set("Vary", "Accept, Accept-Encoding, Authorization")
+	if h.o.Account != nil {
+		head.Add("Vary", "Cookie")
+	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		head.Set("Allow", "GET, HEAD")
 		h.fail(w, &request{Request: r}, statusError{http.StatusMethodNotAllowed, "The explorer only shows; it is asked with GET and HEAD.", ""})

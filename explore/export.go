@@ -66,7 +66,7 @@ func (l *look) export(w http.ResponseWriter, n *overlay.Node, kind string) error
 	head.Set("Content-Security-Policy", sandbox)
 	head.Set("Content-Type", map[string]string{"tar": "application/x-tar", "zip": "application/zip"}[kind])
 	head.Set("Content-Disposition", disposition(name+"."+kind, true))
-	head.Set("Cache-Control", l.h.cacheControl(l.image == nil || len(l.image.problems()) == 0))
+	head.Set("Cache-Control", l.h.cacheControl(l.r, l.image == nil || len(l.image.problems()) == 0))
 	tag := x.etag(kind)
 	head.Set("ETag", tag)
 	if matches(l.r.Header.Get("If-None-Match"), tag) {

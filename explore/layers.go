@@ -188,6 +188,6 @@ func (l *look) gone(w http.ResponseWriter) error {
 	if len(rows) == 0 {
 		return notThere
 	}
-	v := goneView{errorView{http.StatusNotFound, http.StatusText(http.StatusNotFound), notThere.what, "Layers still have it."}, rows}
+	v := goneView{errorView{Status: http.StatusNotFound, Text: http.StatusText(http.StatusNotFound), Error: notThere.what, Hint: "Layers still have it."}, rows}
 	return l.h.show(w, l.r, &page{name: "gone", status: http.StatusNotFound, Title: "Gone: " + shown(l.t.Path), View: v, Crumbs: l.crumbs(l.t.Path)})
 }

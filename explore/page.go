@@ -49,6 +49,8 @@ type frame struct {
 	Version  string
 	Registry string // host, as commands name it
 	Notes    []noteLine
+	Leave    string // URL where whoever is signed in elsewhere signs out
+	Account  string // of that place
 }
 
 // form is in what a client wants a page.
@@ -107,7 +109,7 @@ func (h *handler) show(w http.ResponseWriter, r *request, p *page) error {
 	tag := `"` + hex.EncodeToString(sum[:12]) + `"`
 	if p.status == 0 || p.status == http.StatusOK {
 		head.Set("ETag", tag)
-		head.Set("Cache-Control", h.cacheControl(p.forever && len(notes) == 0))
+		head.Set("Cache-Control", h.cacheControl(r, p.forever && len(notes) == 0))
 		if matches(r.Header.Get("If-None-Match"), tag) {
 			w.WriteHeader(http.StatusNotModified)
 			return nil
@@ -138,10 +140,13 @@ func (h *handler) hold(buf *bytes.Buffer) (sent func(), err error) {
 }
 
 // cacheControl is that of a page. Pages are those of whoever asked for them: what one may see, another may not.
-func (h *handler) cacheControl(forever bool) string {
+func (h *handler) cacheControl(r *request, forever bool) string {
 	who := "public"
 	if h.o.User != nil {
 		who = "private"
+	}
+	if h.anywhere.isPrivate(r.Context()) { // it goes when the login does
+		return "private, no-cache"
 	}
 	if forever {
 		return who + ", max-age=3600, immutable"
@@ -170,6 +175,9 @@ func (h *handler) frame(r *request, p *page) frame {
 	q.Set("format", "json")
 	u.RawQuery = q.Encode()
 	f.JSON = "/" + strings.TrimLeft(u.RequestURI(), "/") // what begins with two slashes is another host's
+	if a := h.o.Account; a != nil && a.Known(r.Context()) {
+		f.Leave, f.Account = a.Leave, a.Name
+	}
 	if h.o.User != nil {
 		name, known := h.o.User(r.Context())
 		f.User, f.SignIn = name, !known

@@ -37,7 +37,7 @@ func (h *handler) redirect(w http.ResponseWriter, r *request, to string, forGood
 	status := http.StatusFound
 	if forGood {
 		status = http.StatusMovedPermanently
-		w.Header().Set("Cache-Control", h.cacheControl(true))
+		w.Header().Set("Cache-Control", h.cacheControl(r, true))
 	}
 	http.Redirect(w, r.Request, to, status)
 	return nil

@@ -191,5 +191,8 @@ func (h *handler) oldSignIn(w http.ResponseWriter, r *request) error {
 	if r.page == "auth" && r.rest != "callback" || r.page == "oauth" && r.rest != "" {
 		return statusError{http.StatusNotFound, "There is no such page.", ""}
 	}
+	if h.o.Account != nil {
+		return h.o.Account.Serve(w, r.Request)
+	}
 	return statusError{http.StatusGone, "Nobody signs in here with an account of somewhere else.", "Sign in with the name and password that docker login takes."}
 }

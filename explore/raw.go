@@ -47,7 +47,7 @@ func (h *handler) sendRaw(w http.ResponseWriter, r *request, f *rawFile) error {
 	head.Set("Content-Type", rawType(f.kind))
 	head.Set("Content-Disposition", disposition(f.name, f.attach))
 	head.Set("ETag", f.etag)
-	head.Set("Cache-Control", h.cacheControl(true))
+	head.Set("Cache-Control", h.cacheControl(r, true))
 	warn(head, r.notes())
 	if v := r.Header.Get("Range"); !usableRange(r.Method, v) {
 		r.Header.Del("Range")

@@ -58,7 +58,7 @@ func (h *handler) pin(w http.ResponseWriter, r *request, t target) error {
 	if r.URL.RawQuery != "" {
 		to += "?" + r.query.Encode()
 	}
-	w.Header().Set("Cache-Control", h.cacheControl(false))
+	w.Header().Set("Cache-Control", h.cacheControl(r, false))
 	http.Redirect(w, r.Request, to, http.StatusFound)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -87,18 +88,7 @@ func (a *anywhere) discreet(ctx context.Context, err error) error {
 
 // isAway reports whether a visit has led to another registry.
 func (a *anywhere) isAway(ctx context.Context) bool {
-	v, ok := ctx.Value(visitKey{}).(*visit)
-	if a == nil || !ok {
-		return false
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for _, r := range v.routes {
-		if r.host != "" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(a.routes(ctx), func(r *route) bool { return r.host != "" })
 }
 
 // troubles are words for why there was no answer, by a part of the error's text: the rest of that may name addresses inside.

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"path/filepath"
 	"reflect"
 	"strings"
 
 	"vitrine/explore"
 	"vitrine/registry/auth"
+	"vitrine/registry/remote"
 	"vitrine/storage"
 	"vitrine/storage/disk"
 	"vitrine/storage/oci"
@@ -21,6 +23,17 @@ type abroad struct {
 	now   *elsewhere
 	of    []any            // what now was made of
 	base  elsewhereOptions // what no configuration says
+
+	google   *google            // nil: nobody signs in there
+	keychain remote.Credentials // nil: none
+}
+
+// open reads what others' logins take.
+func (a *abroad) open(c *config) (err error) {
+	if a.keychain, err = newKeychain(c); err == nil {
+		a.google, err = newGoogle(c, googleEnds)
+	}
+	return err
 }
 
 // explored chooses which other registries an explorer of store shows, and returns the store that it reads.
@@ -37,8 +50,19 @@ func (s *server) explored(l *live, store storage.Store, eo *explore.Options) sto
 			return store
 		}
 		eo.Elsewhere, eo.Here = e.find, s.mounts.isMounted
+		if s.abroad.google != nil {
+			eo.Account = s.abroad.google.account()
+		}
 	}
 	return store
+}
+
+// withAccount serves an explorer to visitors as they have signed in elsewhere.
+func (s *server) withAccount(l *live, explorer http.Handler) http.Handler {
+	if s.abroad.google == nil || l.exploreRemote != "any" {
+		return explorer
+	}
+	return s.abroad.google.around(explorer)
 }
 
 // openElsewhere returns what reaches other registries as l wants it: what is there already if that is so.
@@ -61,6 +85,7 @@ func (s *server) openElsewhere(l *live) (*elsewhere, error) {
 	a.of = of
 	o := a.base
 	o.allow, o.cache, o.maxLayer, o.offline = l.remoteAllow, a.cache, l.remoteLayer, l.offline
+	o.login = logins(a.keychain, a.google)
 	o.agent, o.log = "vitrine/"+buildVersion(), s.log
 	a.now = newElsewhere(o)
 	return a.now, nil

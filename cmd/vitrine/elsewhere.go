@@ -62,6 +62,7 @@ type elsewhereOptions struct {
 	guard     *remote.Guard // besides; nil: no more
 	roots     *x509.CertPool
 	offline   bool
+	at        map[string]string                            // URLs of registries that are not where their names say
 	perMinute int                                          // registries that are met for the first time; 0: newSites
 	login     func(ctx context.Context, host string) login // nil: nobody has any
 }
@@ -168,6 +169,13 @@ func (e *elsewhere) client(host string, who login) (*remote.Registry, error) {
 		if a.plain && a.host == host {
 			base, o.PlainHTTP = "http://"+host, []string{host}
 		}
+	}
+	if at := e.o.at[host]; at != "" {
+		u, err := parseBaseURL(at)
+		if err != nil {
+			return nil, err
+		}
+		base, o.PlainHTTP, o.Guard = at, []string{u.Host}, &remote.Guard{Named: []string{u.Host}}
 	}
 	return remote.New(base, o)
 }

@@ -77,6 +77,24 @@ func (v allowList) show() string {
 // looked at: their names are anybody's.
 var familiar = []struct{ name, key string }{
 	{"CACHE_DIR", "explore.remote_dir"},
+	{"AUTH", "explore.remote_login"},
+	{"CLIENT_ID", "explore.google_client"},
+	{"REDIRECT_URL", "explore.google_redirect"},
+}
+
+// isMeant reports whether a familiar variable means what it means to other explorers: AUTH has one value, and Google's go together.
+func (c *config) isMeant(name, text string) bool {
+	switch name {
+	case "AUTH":
+		return text == "keychain"
+	case "CLIENT_ID", "REDIRECT_URL":
+		for _, other := range []string{"CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URL"} {
+			if _, ok := lookup(c.env, other); !ok {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // loadFamiliar sets what the familiar variables say that nothing of ours says.
@@ -86,12 +104,15 @@ func (c *config) loadFamiliar() (notes []note, errs []error) {
 	}
 	for _, f := range familiar {
 		text, ok := lookup(c.env, f.name)
-		if !ok || c.from[f.key] != "default" {
+		if !ok || c.from[f.key] != "default" || !c.isMeant(f.name, text) {
 			continue
 		}
 		i := slices.IndexFunc(settings, func(s setting) bool { return s.key == f.key })
 		errs = append(errs, c.setFrom(settings[i], f.name, text))
 		notes = append(notes, note{slog.LevelInfo, f.name + " understood as " + settings[i].env()})
+	}
+	if c.sharesKeychain() {
+		notes = append(notes, note{slog.LevelWarn, c.source("explore.remote_login") + ": everybody who reaches " + c.addr + " sees what the logins of Docker here may see; --addr 127.0.0.1:5000 keeps it to this machine"})
 	}
 	return notes, errs
 }

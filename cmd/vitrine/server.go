@@ -82,6 +82,9 @@ func newServer(c *config, logTo io.Writer) (*server, error) {
 	if s.first, err = c.plan(s.log); err != nil {
 		return nil, usageError{err}
 	}
+	if err := s.abroad.open(c); err != nil {
+		return nil, usageError{err}
+	}
 	s.level.Set(levelOf(c))
 	s.live.Store(&live{config: c, users: users, policy: policy})
 	return s, nil
@@ -202,7 +205,7 @@ func (s *server) serveStore(l *live) {
 	l.registry = registry.New(store, &ro)
 	l.explorer = http.HandlerFunc(s.front)
 	if s.indexer != nil {
-		l.explorer = explore.New(s.explored(l, store, &eo), &eo)
+		l.explorer = s.withAccount(l, explore.New(s.explored(l, store, &eo), &eo))
 	}
 }
 

@@ -31,7 +31,10 @@ type config struct {
 	remoteAllow    []allowed
 	remoteCache    int64 // bytes
 	remoteDir      string
-	remoteLayer    int64 // bytes
+	remoteLayer    int64  // bytes
+	remoteLogin    string // none, keychain
+
+	googleClient, googleSecretFile, googleRedirect string
 
 	uploadAge, drain, stall time.Duration
 
@@ -109,6 +112,14 @@ var settings = []setting{
 		func(c *config) value { return size{&c.remoteCache} }},
 	{"explore.remote_dir", "explore-remote-dir", "", true, "with any: where they are kept; cache/elsewhere below the root if this is empty, in memory with --ephemeral",
 		func(c *config) value { return text{&c.remoteDir} }},
+	{"explore.remote_login", "explore-remote-login", "", true, "with any: none: as nobody; keychain: with the logins that \"docker login\" has left for whoever runs this, for him alone: visitors see what he may",
+		func(c *config) value { return choice{&c.remoteLogin, []string{"none", "keychain"}} }},
+	{"explore.google_client", "explore-google-client", "", true, "with any: the ID of an OAuth client of Google's: visitors may sign in there, to look at images at gcr.io and pkg.dev that they may see",
+		func(c *config) value { return text{&c.googleClient} }},
+	{"explore.google_secret_file", "explore-google-secret-file", "", true, "file that holds the secret of that client; without it CLIENT_SECRET in the environment does",
+		func(c *config) value { return text{&c.googleSecretFile} }},
+	{"explore.google_redirect", "explore-google-redirect", "", true, "where Google sends visitors back to, as it is registered there: https://HOST/oauth or https://HOST/auth/callback",
+		func(c *config) value { return text{&c.googleRedirect} }},
 	{"uploads.expire", "upload-age", "", false, "how long an upload that nobody goes on with is kept",
 		func(c *config) value { return duration{&c.uploadAge} }},
 	{"timeouts.stall", "stall-timeout", "", false, "how long an upload may send nothing before it is cut",
@@ -123,7 +134,7 @@ func defaults() *config {
 		delete: true, fsync: true,
 		logAccess: true, logFormat: "text", logLevel: "info",
 		explore: true, exploreCache: 1 << 30,
-		exploreRemote: "configured", remoteCache: 256 << 20, remoteLayer: 2 << 30,
+		exploreRemote: "configured", remoteCache: 256 << 20, remoteLayer: 2 << 30, remoteLogin: "none",
 		uploadAge: 24 * time.Hour, stall: time.Minute, drain: 30 * time.Second,
 		from: make(map[string]string, len(settings)),
 	}
