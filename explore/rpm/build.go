@@ -93,32 +93,61 @@ type build struct {
 
 // choose goes through all packages and decides which are taken: the number of them stands in front of each document.
 func (b *build) choose() error {
-	same, places, owners := map[key]bool{}, map[key]bool{}, map[string]int{}
+	same, places, owned := map[key]bool{}, map[key]bool{}, owners{}
 	for i, m := range b.members {
 		for e, err := range m.Packages(documents[0].kind) {
 			if err != nil {
 				return fmt.Errorf("member %d: primary: %w", i, err)
 			}
-			owner, owned := owners[e.Name]
-			if m.Keep != nil && !m.Keep(e) || owned && owner < i || same[keyOf(e.NEVRA.key())] {
+			if m.Keep != nil && !m.Keep(e) || same[keyOf(e.NEVRA.key())] {
 				continue
 			}
 			place, sum := m.place(e.Location), keyOf(e.Checksum.Hex)
 			at := place.key()
-			if why := b.refuses(e, place, places[at]); why != "" {
+			why := b.refuses(e, place, places[at])
+			if name := owned.claimed(e, i); why == "" && name != "" {
+				why = "an earlier member owns " + strconv.Quote(name)
+			}
+			if why != "" {
 				b.leave(i, e, why)
 				continue
 			}
 			if b.g.Packages++; b.g.Packages > b.o.Max {
 				return fmt.Errorf("%w: more than %d packages", ErrLimit, b.o.Max)
 			}
-			if m.Owns && !owned {
-				owners[e.Name] = i
+			if m.Owns {
+				owned.own(e.Name, i)
 			}
 			same[keyOf(e.NEVRA.key())], places[at], b.taken[sum] = true, true, &choice{id: e.id(at), member: int32(i)}
 		}
 	}
 	return nil
+}
+
+// owners are the names that belong to a member, by its number plus one.
+type owners map[string]int
+
+// own gives a name to a member, if nobody has it.
+func (o owners) own(name string, member int) {
+	if o[name] == 0 {
+		o[name] = member + 1
+	}
+}
+
+// claimed returns the name that a package has, provides or takes the place of although an earlier member owns it; nothing if there is none.
+func (o owners) claimed(e *Entry, member int) string {
+	owned := func(name string) bool { return o[name] > 0 && o[name] <= member }
+	if owned(e.Name) {
+		return e.Name
+	}
+	for _, k := range []Kind{Provides, Obsoletes} {
+		for _, r := range e.Relations[k] {
+			if owned(r.Name) {
+				return r.Name
+			}
+		}
+	}
+	return ""
 }
 
 // refuses says why a package cannot be taken, nothing if it can.

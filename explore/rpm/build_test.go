@@ -129,6 +129,10 @@ func TestMerge(t *testing.T) {
 	twice := []*Entry{entryOf("t-1 ../t.rpm"), entryOf("t-1 ../t.rpm")}
 	twice[1].Location.Href = "t.rpm"
 	nameless := entryOf("-1 n.rpm")
+	sly := []*Entry{entryOf("x-1 x.rpm"), entryOf("y-1 y.rpm"), entryOf("z-1 z.rpm")}
+	sly[0].Relations[Provides] = []Relation{{Name: "a"}}
+	sly[1].Relations[Obsoletes] = []Relation{{Name: "b"}, {Name: "a"}}
+	sly[2].Relations[Requires] = []Relation{{Name: "a"}}
 	for _, c := range []struct {
 		name       string
 		members    []Member
@@ -138,9 +142,11 @@ func TestMerge(t *testing.T) {
 		{"both", []Member{member("a-1 a.rpm"), member("b-1 b.rpm")}, "a-1 a.rpm, b-1 b.rpm", ""},
 		{"first wins", []Member{member("a-1 a.rpm"), member("a-1 other.rpm", "a-2 a2.rpm")}, "a-1 a.rpm, a-2 a2.rpm", ""},
 		{"owned", []Member{with(member("a-1 a.rpm", "a-2 a2.rpm"), func(m *Member) { m.Owns = true }), member("a-3 a3.rpm", "b-1 b.rpm")},
-			"a-1 a.rpm, a-2 a2.rpm, b-1 b.rpm", ""},
+			"a-1 a.rpm, a-2 a2.rpm, b-1 b.rpm", `1 a-3-1.noarch an earlier member owns "a"`},
+		{"owned, provided and obsoleted", []Member{with(member("a-1 a.rpm"), func(m *Member) { m.Owns = true }), {Packages: Entries(sly...)}}, "a-1 a.rpm, z-1 z.rpm",
+			`1 x-1-1.noarch an earlier member owns "a", 1 y-1-1.noarch an earlier member owns "a"`},
 		{"owned by a later one", []Member{member("a-3 a3.rpm"), with(member("a-1 a.rpm"), func(m *Member) { m.Owns = true }), member("a-4 a4.rpm")},
-			"a-3 a3.rpm, a-1 a.rpm", ""},
+			"a-3 a3.rpm, a-1 a.rpm", `2 a-4-1.noarch an earlier member owns "a"`},
 		{"prefix", []Member{with(member("a-1 a.rpm"), func(m *Member) { m.Prefix = "x/" }), with(member("b-1 a.rpm"), func(m *Member) { m.Prefix = "y/" })},
 			"a-1 x/a.rpm, b-1 y/a.rpm", ""},
 		{"elsewhere", []Member{{Packages: Entries(elsewhere), Prefix: "x/"}}, "e-1 https://example.org/p/e.rpm", ""},

@@ -52,11 +52,12 @@ func Metadata(open func(kind string) (io.ReadCloser, error)) Packages {
 type Member struct {
 	Packages Packages
 	Prefix   string              // set before the paths of packages, such as "member/"; what lies elsewhere stays there
-	Owns     bool                // later members have no packages of the names that this one has
+	Owns     bool                // later members have no packages that have, provide or obsolete the names of packages that this one has
 	Keep     func(e *Entry) bool // which packages are taken; nil: all
 }
 
-// Left is a package that was left out, and why: what is no path in a repository, a path or a checksum that an earlier package has already.
+// Left is a package that was left out, and why: what is no path in a repository, a path or a checksum that an earlier package has already, a name that an
+// earlier member owns. Those of which there is the same name, version and architecture already are not told.
 type Left struct {
 	Member int
 	NEVRA  NEVRA
