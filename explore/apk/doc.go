@@ -41,8 +41,8 @@ var (
 const (
 	maxSignature   = 1 << 20   // bytes that a signature member decompresses to: apk reads signatures of 64 KiB
 	maxSignMembers = 8         // members of signatures: there is one
-	maxControl     = 8 << 20   // bytes that a control member decompresses to: scripts and .PKGINFO
-	maxInfo        = 4 << 20   // bytes of .PKGINFO: that of a large framework has a few hundred KiB of provides
+	maxControl     = 4 << 20   // bytes that a control member decompresses to: scripts and .PKGINFO
+	maxInfo        = 2 << 20   // bytes of .PKGINFO: that of a large framework has a few hundred KiB of provides
 	maxIndex       = 1 << 30   // bytes that an index decompresses to: the largest that are known have 100 MB
 	maxRecords     = 1 << 21   // packages of an index
 	maxRecord      = 4 << 20   // bytes of one
