@@ -91,7 +91,7 @@ func (f File) Bounded(now time.Time) File {
 	}
 	f.Modified = f.Modified.Truncate(time.Second)
 	f.Checked = f.Checked.Truncate(time.Millisecond)
-	f.Stored = now.Truncate(time.Millisecond)
+	f.Stored, f.Generation = now.Truncate(time.Millisecond), 0
 	if cost(f.MediaType) > maxMediaType {
 		f.MediaType = ""
 	}
@@ -165,6 +165,26 @@ func join(dir, name string) string {
 		return name
 	}
 	return dir + "/" + name
+}
+
+// OpenFileAt opens what the generation number of base has at path; ErrFileUnknown where that is not kept.
+func OpenFileAt(ctx context.Context, r interface {
+	GenerationReader
+	BlobReader
+}, repo oci.Name, base string, number int64, path string) (Blob, File, error) {
+	g, err := r.GetGeneration(ctx, repo, base, number)
+	if err != nil {
+		return nil, File{}, err
+	}
+	f, ok := g.Files[path]
+	if !ok {
+		return nil, File{}, fmt.Errorf("%w: %.256q in generation %d of %s", ErrFileUnknown, path, number, repo)
+	}
+	b, err := r.OpenBlob(ctx, repo, f.Digest)
+	if errors.Is(err, ErrBlobUnknown) { // it has gone meanwhile, with its generation
+		err = fmt.Errorf("%w: %w", ErrFileUnknown, err)
+	}
+	return b, f, err
 }
 
 // StatFileAt returns what the path was at the time t: from the generation of a directory above it that was the last one then, or the single file, if it has not

@@ -62,17 +62,27 @@ type Generation struct {
 	Files  map[string]File // by path in the repository
 }
 
-// NextGeneration returns the generation of files that follows before, the zero one where there is none.
+// NextGeneration returns the generation of files, which are its own, that follows before, the zero one where there is none.
 func NextGeneration(before Generation, files map[string]File, now time.Time) Generation {
 	now = now.Truncate(time.Millisecond)
 	if now.Before(before.Time) { // a clock that was set back
 		now = before.Time
 	}
-	return Generation{Number: before.Number + 1, Time: now, Files: files}
+	g := Generation{Number: before.Number + 1, Time: now, Files: files}
+	for path, f := range files {
+		files[path] = g.In(f)
+	}
+	return g
 }
 
 // Brief returns g without its files.
 func (g Generation) Brief() Generation { return Generation{Number: g.Number, Time: g.Time} }
+
+// In returns f as a file of g.
+func (g Generation) In(f File) File {
+	f.Generation = g.Number
+	return f
+}
 
 // Entry is a file or a directory of a listing.
 type Entry struct {
@@ -103,6 +113,8 @@ type File struct {
 	Checked   time.Time         // when upstream last said that this is what it has; zero: there is no upstream
 	ETag      string            // upstream's, as it came, with quotes and W/; "" if it has none
 	Header    map[string]string // more of what upstream said and whoever asks is to be told, by canonical name
+
+	Generation int64 // the number of the generation that it was read from, which is the store's to fill in; 0: it stands by itself
 }
 
 // Fetch is a question to a FileUpstream.

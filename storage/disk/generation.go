@@ -98,7 +98,7 @@ func (s *Store) lastGeneration(dir string) (storage.Generation, error) {
 	for _, n := range names {
 		files, err := s.readGeneration(dir + "/" + n.String())
 		if err == nil {
-			return storage.Generation{Number: names[0].number, Time: n.time, Files: files}, nil
+			return numbered(storage.Generation{Number: names[0].number, Time: n.time, Files: files}), nil
 		}
 		s.log.Error("a generation cannot be read: the one before is served", "path", dir+"/"+n.String(), "error", err)
 	}
@@ -289,7 +289,15 @@ func (s *Store) GetGeneration(ctx context.Context, name oci.Name, base string, n
 	if errors.Is(err, fs.ErrNotExist) {
 		err = unknownGeneration(name, base, number)
 	}
-	return storage.Generation{Number: number, Time: names[i].time, Files: files}, err
+	return numbered(storage.Generation{Number: number, Time: names[i].time, Files: files}), err
+}
+
+// numbered tells the files of g that they are.
+func numbered(g storage.Generation) storage.Generation {
+	for path, f := range g.Files {
+		g.Files[path] = g.In(f)
+	}
+	return g
 }
 
 func unknownGeneration(name oci.Name, base string, number int64) error {

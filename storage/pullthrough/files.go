@@ -195,6 +195,11 @@ func (s *Files) open(ctx context.Context, path string) (storage.Blob, storage.Fi
 		}
 	}
 	b, f, err := s.local.OpenFile(ctx, s.name, path)
+	if errors.Is(err, storage.ErrDamaged) && s.isPublished(rule) { // what is fetched again mends it
+		if _, err = s.refresh(ctx, own(rule.Root), storage.File{}, false); err == nil {
+			b, f, err = s.local.OpenFile(ctx, s.name, path)
+		}
+	}
 	switch {
 	case errors.Is(err, storage.ErrFileUnknown) && !s.isPublished(rule): // or it is damaged, and mended so
 		return s.follow(ctx, path)
@@ -356,6 +361,16 @@ func (s *Files) Generations(ctx context.Context, repo oci.Name, base string) ite
 	return s.local.Generations(ctx, repo, base)
 }
 
+// StatBlob implements storage.BlobReader for the content of what is kept.
+func (s *Files) StatBlob(ctx context.Context, repo oci.Name, d digest.Digest) (int64, error) {
+	return s.local.StatBlob(ctx, repo, d)
+}
+
+// OpenBlob implements storage.BlobReader, so that a generation can be read on in: see storage.OpenFileAt.
+func (s *Files) OpenBlob(ctx context.Context, repo oci.Name, d digest.Digest) (storage.Blob, error) {
+	return s.local.OpenBlob(ctx, repo, d)
+}
+
 // GetGeneration implements storage.GenerationReader.
 func (s *Files) GetGeneration(ctx context.Context, repo oci.Name, base string, number int64) (storage.Generation, error) {
 	return s.local.GetGeneration(ctx, repo, base, number)
@@ -364,4 +379,5 @@ func (s *Files) GetGeneration(ctx context.Context, repo oci.Name, base string, n
 var _ interface {
 	storage.FileReader
 	storage.GenerationReader
+	storage.BlobReader
 } = (*Files)(nil)

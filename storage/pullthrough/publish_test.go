@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"vitrine/storage"
+	"vitrine/storage/disk"
 	"vitrine/storage/memory"
 	"vitrine/storage/pullthrough"
 )
@@ -212,4 +215,27 @@ func TestPublishRace(t *testing.T) {
 		t.Error("nothing was published")
 	}
 	wantMDGenerations(t, local, numbers...)
+}
+
+// TestFilesHeal: content that is damaged on the disk is fetched again.
+func TestFilesHeal(t *testing.T) {
+	dir := t.TempDir()
+	local, err := disk.Open(dir, &disk.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer local.Close()
+	u := newServer(map[string]string{"f.rpm": "package"})
+	u.publish("primary=p1")
+	s := pullthrough.NewFiles(local, mirror, u, mdOptions())
+	defer s.Close()
+	for _, step := range []string{"cold", "damaged"} {
+		for path, content := range map[string]string{"f.rpm": "package", "x/md/primary": "p1", root: u.files[root]} {
+			wantGet(t, step, s, path, content)
+			hex := digestOf(content).Encoded()
+			if err := os.Remove(filepath.Join(dir, "blobs/sha256", hex[:2], hex)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }

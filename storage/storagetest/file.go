@@ -47,6 +47,7 @@ func RunFiles(t *testing.T, open func(t *testing.T) FileStore) {
 		{"generations hold", testGenerationHolds},
 		{"bad generations", testBadGeneration},
 		{"at a time", testStatFileAt},
+		{"in a generation", testOpenFileAt},
 		{"ended", testFilesEnded},
 		{"at once", testFilesAtOnce},
 		{"generations at once", testGenerationsAtOnce},

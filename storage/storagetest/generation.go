@@ -59,6 +59,9 @@ func testGeneration(t *testing.T, s FileStore) {
 		t.Errorf("PutFiles = %v after %v", second, first)
 	}
 	wantFile(t, s, app, "x/repodata/repomd.xml", "2")
+	if f, err := s.StatFile(t.Context(), app, "x/repodata/repomd.xml"); err != nil || f.Generation != 2 {
+		t.Errorf("the generation of a file is %d, %v, want 2", f.Generation, err)
+	}
 	wantFile(t, s, app, "x/repodata/new", "n")
 	wantNoFile(t, s, app, "x/repodata/sub/old")
 	wantNames(t, s, app, "x/repodata", "", "new", "repomd.xml", "repomd.xml.asc")
@@ -73,6 +76,33 @@ func testGeneration(t *testing.T, s FileStore) {
 	}
 }
 
+// testOpenFileAt reads on in the generation that one has begun with.
+func testOpenFileAt(t *testing.T, s FileStore) {
+	for i := range 3 {
+		publish(t, s, "d", fmt.Sprintf("d/f=%d", i), 2)
+	}
+	putFile(t, s, app, "d/single", "s")
+	for _, tt := range []struct {
+		number  int64
+		path    string
+		content string // "" for none
+	}{{3, "d/f", "2"}, {2, "d/f", "1"}, {1, "d/f", ""}, {3, "d/single", ""}, {4, "d/f", ""}} {
+		b, f, err := storage.OpenFileAt(t.Context(), s, app, "d", tt.number, tt.path)
+		if tt.content == "" {
+			wantErr(t, fmt.Sprintf("OpenFileAt(%d, %s)", tt.number, tt.path), err, storage.ErrFileUnknown)
+			continue
+		}
+		if err != nil || f.Digest != blobOf(tt.content) || f.Generation != tt.number {
+			t.Errorf("OpenFileAt(%d, %s) = %+v, %v, want %q", tt.number, tt.path, f, err, tt.content)
+			continue
+		}
+		b.Close()
+	}
+	if f, err := s.StatFile(t.Context(), app, "d/single"); err != nil || f.Generation != 0 {
+		t.Errorf("the generation of a single file is %d, %v", f.Generation, err)
+	}
+}
+
 func testGenerationsKept(t *testing.T, s FileStore) {
 	for i := range 5 {
 		publish(t, s, "d", fmt.Sprintf("d/f=%d d/same=s", i), 3)
@@ -83,7 +113,7 @@ func testGenerationsKept(t *testing.T, s FileStore) {
 	wantGenerations(t, s, "d/f")
 	for number, content := range map[int64]string{3: "2", 4: "3", 5: "4"} {
 		g, err := s.GetGeneration(t.Context(), app, "d", number)
-		if err != nil || g.Number != number || len(g.Files) != 2 || g.Files["d/f"].Digest != blobOf(content) || g.Files["d/f"].Class != storage.ClassIndex {
+		if err != nil || g.Number != number || len(g.Files) != 2 || g.Files["d/f"].Generation != number || g.Files["d/f"].Digest != blobOf(content) || g.Files["d/f"].Class != storage.ClassIndex {
 			t.Errorf("GetGeneration(%d) = %v, %v, want %q", number, g, err, content)
 		}
 		wantBlob(t, s, app, blobOf(content), content)
