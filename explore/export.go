@@ -132,6 +132,9 @@ func (x *exporter) survey() error {
 		return err
 	}
 	defer done()
+	if x.layer != nil && x.layer.Unreadable() != nil {
+		return x.layer.Unreadable()
+	}
 	extra := int64(0)
 	for n, err := range x.walk(x.root) {
 		if err == nil {

@@ -33,6 +33,8 @@ func TestPackagePages(t *testing.T) {
 		{"/fs$xz/etc/alpha/a.conf", 200, "Its content cannot be shown: this is rpm: its payload is xz, which cannot be decompressed here"},
 		{"/fs$xz/etc/alpha/a.conf", 200, "8d0d4c8a1e6ab75ae2f81ab"},
 		{"/fs$xz/etc/alpha/a.conf?raw", 415, "its payload is xz"},
+		{"/fs$xz/etc/?tar", 415, "its payload is xz"},
+		{"/fs$gzip/etc/?tar", 200, "conf\n\x00"},
 		{"/fs$xz/etc/none", 404, ""},
 	} {
 		url := c.url

@@ -23,7 +23,8 @@ type Archive struct {
 	fsys  fs.FS
 	plain *zran.Reader // what a gzip decompresses to, or nil
 
-	inMemory *bzip2Payload // of an RPM, or nil
+	inMemory   *bzip2Payload // of an RPM, or nil
+	unreadable unreadable    // in its place
 }
 
 // Open finds out what the size bytes of r are, by their first bytes and, where these leave it open, by hint (a media type or a file name), and
@@ -63,6 +64,7 @@ func openIndexed(r io.ReaderAt, size int64, x *Index, o *Options) (*Archive, err
 	if x.zran == nil {
 		data := x.payload(section, o)
 		a.inMemory, _ = data.(*bzip2Payload)
+		a.unreadable, _ = data.(unreadable)
 		a.fsys = tarfs.New(data, x.table)
 		return a, nil
 	}
@@ -73,6 +75,10 @@ func openIndexed(r io.ReaderAt, size int64, x *Index, o *Options) (*Archive, err
 
 // FS returns the files: a *[tarfs.FS], but for zip.
 func (a *Archive) FS() fs.FS { return a.fsys }
+
+// Unreadable returns what reading any file with content ends with, where the files are listed only: an RPM whose payload cannot be decompressed. It is nil
+// for all else.
+func (a *Archive) Unreadable() error { return a.unreadable.err }
 
 // WithContext returns the files for one request: reads end with ctx's error when ctx is done. They share all caches with those of FS.
 func (a *Archive) WithContext(ctx context.Context) fs.FS {

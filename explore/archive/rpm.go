@@ -101,13 +101,16 @@ func (x *Index) buildRPM(r reader, o *Options) error {
 	}
 }
 
+// maxListed bounds what the sizes of files in a header add up to: nothing else shows that they are true.
+const maxListed = 1 << 60
+
 // listHeader makes the table of the list of files in a header. Their content is nowhere, and their digests are what the package says: a record.
 func (x *Index) listHeader(header []byte, o *Options) error {
 	h, err := rpm.ParseHeader(header)
 	if err != nil {
 		return &Error{0, fmt.Errorf("%w: %w", ErrFormat, err)}
 	}
-	b := tarfs.NewBuilder(&o.Tar)
+	b, total := tarfs.NewBuilder(&o.Tar), int64(0)
 	record := "RPM." + h.FileDigests()
 	for f, err := range h.Files() {
 		if err != nil {
@@ -117,6 +120,10 @@ func (x *Index) listHeader(header []byte, o *Options) error {
 			continue
 		}
 		e := rpmEntry(&f)
+		if e.Size > maxListed || total > maxListed {
+			return &Error{0, fmt.Errorf("%w: sizes of files", ErrFormat)}
+		}
+		total += e.Size
 		if f.Digest != "" {
 			e.Records = map[string]string{record: f.Digest}
 		}

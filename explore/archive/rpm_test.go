@@ -2,11 +2,13 @@ package archive
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,6 +64,8 @@ func TestRPM(t *testing.T) {
 		}
 		if c.reads {
 			checkArchive(t, a, strings.TrimSuffix(readable, " "))
+		} else if a.Unreadable() == nil {
+			t.Errorf("%s: not said to be unreadable", c.codec)
 		} else {
 			checkListed(t, a, c.codec)
 		}
@@ -97,6 +101,56 @@ func checkListed(t *testing.T, a *Archive, codec string) {
 	if text := strings.Join(got, "\n"); err != nil || text != want {
 		t.Errorf("%s: %v\n%s\nwant\n%s", codec, err, text, want)
 	}
+}
+
+// TestListedSizes opens packages that claim more bytes than there are anywhere: no sum of them is out of range.
+func TestListedSizes(t *testing.T) {
+	for _, c := range []struct {
+		sizes []uint64
+		want  string
+	}{
+		{[]uint64{1 << 40, 1 << 40}, "<nil>"},
+		{[]uint64{1 << 62}, "archive: at offset 0: damaged archive: sizes of files"},
+		{[]uint64{1 << 63, 1}, "archive: at offset 0: damaged archive: sizes of files"},
+		{slices.Repeat([]uint64{1 << 59}, 4), "archive: at offset 0: damaged archive: sizes of files"},
+	} {
+		n := len(c.sizes)
+		header := rpmHeader(
+			rpmTag{1117, 8, n, []byte(strings.Repeat("f\x00", n))}, rpmTag{1118, 8, 1, []byte("/\x00")}, rpmTag{1116, 4, n, make([]byte, 4*n)},
+			rpmTag{1030, 3, n, bytes.Repeat([]byte{0x81, 0xa4}, n)}, rpmTag{5008, 5, n, bigEndian(c.sizes)})
+		blob := rpmOf("")
+		blob = blob[:strings.LastIndex(blob, "\x8e\xad\xe8")] + header + "\xfd7zXZ\x00"
+		_, err := Open(t.Context(), strings.NewReader(blob), int64(len(blob)), "", nil)
+		if fmt.Sprint(err) != c.want {
+			t.Errorf("%v: %v, want %s", c.sizes, err, c.want)
+		}
+	}
+}
+
+// rpmTag is an entry of a header.
+type rpmTag struct {
+	tag, kind uint32
+	count     int
+	data      []byte
+}
+
+func rpmHeader(tags ...rpmTag) string {
+	var index, data []byte
+	for _, e := range tags {
+		for _, v := range []uint32{e.tag, e.kind, uint32(len(data)), uint32(e.count)} {
+			index = binary.BigEndian.AppendUint32(index, v)
+		}
+		data = append(data, e.data...)
+	}
+	b := binary.BigEndian.AppendUint32([]byte("\x8e\xad\xe8\x01\x00\x00\x00\x00"), uint32(len(tags)))
+	return string(slices.Concat(binary.BigEndian.AppendUint32(b, uint32(len(data))), index, data))
+}
+
+func bigEndian(all []uint64) (b []byte) {
+	for _, n := range all {
+		b = binary.BigEndian.AppendUint64(b, n)
+	}
+	return b
 }
 
 // TestStripped opens the payload that packages with very large files have: the entries are numbers of files.

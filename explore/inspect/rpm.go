@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -19,8 +20,13 @@ const (
 // decodeRPM shows what the header of an RPM says: the package, what it needs and is needed for, its files, scripts and changes.
 func decodeRPM(f *file) (*Doc, error) {
 	p, err := rpm.Read(f, f.size)
-	if err != nil {
+	switch {
+	case errors.Is(err, rpm.ErrFormat):
 		return nil, fmt.Errorf("%w: %w", ErrSyntax, err)
+	case errors.Is(err, rpm.ErrLimit):
+		return nil, fmt.Errorf("%w: %w", ErrLimit, err)
+	case err != nil:
+		return nil, err
 	}
 	i := p.Info()
 	d := &Doc{Kind: "rpm", Title: visible(i.NEVRA.String(), 200), Command: "rpm -qip -"}
