@@ -105,6 +105,19 @@ func (f File) Bounded(now time.Time) File {
 	return f
 }
 
+// Replacing returns f, Bounded, as it takes the place of old: the same content is as old as it was, if nobody says something else.
+func (f File) Replacing(old File, now time.Time) File {
+	same := old.Digest == f.Digest
+	if same && f.Modified.IsZero() {
+		f.Modified = old.Modified
+	}
+	f = f.Bounded(now)
+	if same {
+		f.Stored = old.Stored
+	}
+	return f
+}
+
 // boundedHeader returns the headers of all in the order of their names as far as there is room.
 func boundedHeader(all map[string]string) map[string]string {
 	var kept map[string]string

@@ -34,7 +34,7 @@ type FileStore interface {
 	FileReader
 	GenerationReader
 	// PutFile gives the blob f.Digest of repo the path, durably when it returns nil, but that a change of nothing but f.Checked may be lost. f.Size and
-	// f.Stored are the store's to fill in, f.Modified too where it is zero; what is too long of the rest is cut (File.Bounded). It fails with ErrBlobUnknown
+	// f.Stored are the store's to fill in, f.Modified too where it is zero: now, or what it was for the same content. What is too long of the rest is cut (File.Bounded). It fails with ErrBlobUnknown
 	// when repo has no such blob, with ErrFileMatch when the condition does not hold, and with ErrFileGeneration when the path is one of the last
 	// generation's. A blob that a file names stays: BlobStore.DeleteBlob fails with ErrFileHolds.
 	PutFile(ctx context.Context, repo oci.Name, path string, f File, when Match) error

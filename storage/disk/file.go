@@ -260,11 +260,8 @@ func (s *Store) newFile(r *repo, f, old storage.File, now time.Time) (storage.Fi
 	if l == nil {
 		return storage.File{}, fmt.Errorf("%w: %s in %s", storage.ErrBlobUnknown, f.Digest, r.name)
 	}
-	f = f.Bounded(now)
+	f = f.Replacing(old, now)
 	f.Size = l.size
-	if old.Digest == f.Digest {
-		f.Stored = old.Stored
-	}
 	return f, nil
 }
 

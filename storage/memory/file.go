@@ -176,11 +176,9 @@ func (s *Store) newFile(ctx context.Context, repo oci.Name, path string, f stora
 	if err != nil {
 		return storage.File{}, err
 	}
-	f = f.Bounded(time.Now())
+	old, _ := s.repos[repo].file(path)
+	f = f.Replacing(old, time.Now())
 	f.Size = int64(len(c.data))
-	if old, ok := s.repos[repo].file(path); ok && old.Digest == f.Digest {
-		f.Stored = old.Stored
-	}
 	return f, nil
 }
 

@@ -259,7 +259,7 @@ type absence struct {
 
 func (s *asker) noteAbsent(key string, err error) {
 	if s.negativeTTL > 0 {
-		s.absent.put(key, absence{err, time.Now().Add(s.negativeTTL)}, 1)
+		s.absent.put(key, absence{err, time.Now().Add(s.negativeTTL)}, 1+int64(len(key))/256)
 	}
 }
 

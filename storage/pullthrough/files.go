@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -349,31 +348,6 @@ func (s *Files) refresh(ctx context.Context, path string, old storage.File, has 
 		return answered{old, f.failed}, nil
 	}
 	return answered{File: f.result}, f.failed
-}
-
-// ListFiles implements storage.FileReader: what is kept. What upstream has besides, it does not list.
-func (s *Files) ListFiles(ctx context.Context, repo oci.Name, dir, after string) iter.Seq2[storage.Entry, error] {
-	return s.local.ListFiles(ctx, repo, dir, after)
-}
-
-// Generations implements storage.GenerationReader: those that are kept.
-func (s *Files) Generations(ctx context.Context, repo oci.Name, base string) iter.Seq2[storage.Generation, error] {
-	return s.local.Generations(ctx, repo, base)
-}
-
-// StatBlob implements storage.BlobReader for the content of what is kept.
-func (s *Files) StatBlob(ctx context.Context, repo oci.Name, d digest.Digest) (int64, error) {
-	return s.local.StatBlob(ctx, repo, d)
-}
-
-// OpenBlob implements storage.BlobReader, so that a generation can be read on in: see storage.OpenFileAt.
-func (s *Files) OpenBlob(ctx context.Context, repo oci.Name, d digest.Digest) (storage.Blob, error) {
-	return s.local.OpenBlob(ctx, repo, d)
-}
-
-// GetGeneration implements storage.GenerationReader.
-func (s *Files) GetGeneration(ctx context.Context, repo oci.Name, base string, number int64) (storage.Generation, error) {
-	return s.local.GetGeneration(ctx, repo, base, number)
 }
 
 var _ interface {

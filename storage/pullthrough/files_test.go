@@ -549,3 +549,34 @@ func TestFilesFull(t *testing.T) {
 		t.Errorf("OpenFile with a full disk = %v, want %v", err, storage.ErrNoSpace)
 	}
 }
+
+// TestFilesOfOneRepository: what another repository of the same store has is not shown.
+func TestFilesOfOneRepository(t *testing.T) {
+	u := newServer(map[string]string{"f": "content"})
+	s, local := openFiles(t, u, nil)
+	d := digestOf("secret")
+	if err := storage.PutBlob(t.Context(), local, other, d, strings.NewReader("secret")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := local.PutFiles(t.Context(), other, "d", map[string]storage.File{"d/f": {Digest: d}}, 1); err != nil {
+		t.Fatal(err)
+	}
+	_, statErr := s.StatFile(t.Context(), other, "d/f")
+	_, _, openErr := s.OpenFile(t.Context(), other, "d/f")
+	_, generationErr := s.GetGeneration(t.Context(), other, "d", 1)
+	_, statBlobErr := s.StatBlob(t.Context(), other, d)
+	_, blobErr := s.OpenBlob(t.Context(), other, d)
+	for call, err := range map[string]error{"StatFile": statErr, "OpenFile": openErr, "GetGeneration": generationErr} {
+		wantErr(t, call+" of another repository", err, storage.ErrFileUnknown)
+	}
+	for call, err := range map[string]error{"StatBlob": statBlobErr, "OpenBlob": blobErr} {
+		wantErr(t, call+" of another repository", err, storage.ErrBlobUnknown)
+	}
+	for e := range s.ListFiles(t.Context(), other, "", "") {
+		t.Errorf("ListFiles of another repository yields %q", e.Name)
+	}
+	for g := range s.Generations(t.Context(), other, "d") {
+		t.Errorf("Generations of another repository yields %d", g.Number)
+	}
+	wantAsked(t, "another repository", u)
+}

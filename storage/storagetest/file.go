@@ -182,8 +182,18 @@ func testPutFileAgain(t *testing.T, s FileStore) {
 	if err != nil || !same.Stored.Equal(first.Stored) || !same.Checked.Equal(checked) {
 		t.Errorf("after the same content again: Stored = %v, Checked = %v, %v, want %v and %v", same.Stored, same.Checked, err, first.Stored, checked)
 	}
+	long := storage.File{Digest: blobOf("old"), Modified: time.Unix(1000000000, 0)}
+	wantErr(t, "PutFile", s.PutFile(t.Context(), app, "f", long, storage.Match{}), nil)
+	long.Modified = time.Time{}
+	wantErr(t, "PutFile without a time", s.PutFile(t.Context(), app, "f", long, storage.Match{}), nil)
+	if same, err := s.StatFile(t.Context(), app, "f"); err != nil || same.Modified.Unix() != 1000000000 {
+		t.Errorf("after the same content again without a time: Modified = %v, %v", same.Modified, err)
+	}
 	putFile(t, s, app, "f", "new content")
 	wantFile(t, s, app, "f", "new content")
+	if now, err := s.StatFile(t.Context(), app, "f"); err != nil || now.Modified.Unix() == 1000000000 {
+		t.Errorf("after other content: Modified = %v, %v", now.Modified, err)
+	}
 	if got, err := io.ReadAll(b); string(got) != "old" || err != nil {
 		t.Errorf("what was open reads %q, %v", got, err)
 	}
