@@ -73,7 +73,7 @@ func New(store storage.Reader, o *Options) http.Handler {
 		h.store = h.anywhere
 	}
 	if o.Foreign {
-		h.store = newForeign(h.store, foreignClient(public))
+		h.store = newForeign(h.store, foreignClient(mayFetch))
 	}
 	h.summaries, h.fragments = newSummaries(), newFragments()
 	h.said = newStatements()

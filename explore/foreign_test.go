@@ -28,7 +28,7 @@ type elsewhere struct {
 	url    string
 }
 
-func newElsewhere(t *testing.T, may func(netip.Addr) bool) *elsewhere {
+func newElsewhere(t *testing.T, may func(netip.AddrPort) bool) *elsewhere {
 	t.Helper()
 	e := &elsewhere{site: newSite(t, nil)}
 	content := tarGzip(t, "etc/", "etc/foreign=yes")
@@ -69,7 +69,7 @@ func (e *elsewhere) page(at string, d digest.Digest, pairs ...string) string {
 	return withQuery("/http/"+e.url+"/"+at+"@"+string(d), pairs...)
 }
 
-func everywhere(netip.Addr) bool { return true }
+func everywhere(netip.AddrPort) bool { return true }
 
 func TestForeign(t *testing.T) {
 	e := newElsewhere(t, everywhere)
@@ -128,7 +128,7 @@ func TestForeignOff(t *testing.T) {
 
 // TestForeignPrivate: what is reached from here and not from everywhere is not asked, by whatever name or detour.
 func TestForeignPrivate(t *testing.T) {
-	e := newElsewhere(t, public)
+	e := newElsewhere(t, mayFetch)
 	w := e.get(e.page("layer", e.layer, "repo", "app", "manifest", string(e.image)))
 	if w.Code != 502 || !strings.Contains(w.Body.String(), errPrivate.Error()) || e.asked.Load() != 0 {
 		t.Errorf("%d, %d fetches\n%s", w.Code, e.asked.Load(), mainPart(w.Body.String()))
@@ -139,6 +139,11 @@ func TestForeignPrivate(t *testing.T) {
 		"64:ff9b::7f00:1": false, "2002:7f00:1::1": false, "::ffff:127.0.0.1": false, "::ffff:10.0.0.1": false, "0.1.2.3": false} {
 		if got := public(netip.MustParseAddr(address).Unmap()); got != want {
 			t.Errorf("%s: %v", address, got)
+		}
+	}
+	for place, want := range map[string]bool{"8.8.8.8:443": true, "8.8.8.8:80": true, "[2606:4700::1111]:5000": true, "8.8.8.8:22": false, "127.0.0.1:443": false, "8.8.8.8:8080": false} {
+		if got := mayFetch(netip.MustParseAddrPort(place)); got != want {
+			t.Errorf("%s: %v", place, got)
 		}
 	}
 }

@@ -205,17 +205,17 @@ func (b *keptBlob) Close() (err error) {
 }
 
 // errPrivate says that an address is not one of the public internet.
-var errPrivate = errors.New("its address is not public")
+var errPrivate = errors.New("its address is not public, or its port not one that is asked")
 
 // foreignClient fetches from public addresses only: what a stranger's manifest names must not be something that this server reaches and they do not.
 // The address is looked at when the connection is made, so that a name cannot mean something else by then.
-func foreignClient(may func(netip.Addr) bool) *http.Client {
+func foreignClient(may func(netip.AddrPort) bool) *http.Client {
 	dialer := &net.Dialer{Timeout: 15 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
 		addr, err := netip.ParseAddrPort(address)
 		if err != nil {
 			return err
 		}
-		if !may(addr.Addr().Unmap()) {
+		if !may(netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())) {
 			return errPrivate
 		}
 		return nil
@@ -240,6 +240,11 @@ var reserved = []netip.Prefix{
 	netip.MustParsePrefix("192.88.99.0/24"), netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"),
 	netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("100::/64"),
 	netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("fec0::/10"),
+}
+
+// mayFetch reports whether a stranger's manifest may name this place: an address of the public internet, at a port of web servers or registries.
+func mayFetch(a netip.AddrPort) bool {
+	return public(a.Addr()) && (a.Port() == 80 || a.Port() == 443 || a.Port() == 5000)
 }
 
 // public reports whether an address is one of the public internet.

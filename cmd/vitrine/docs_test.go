@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -16,7 +17,7 @@ func TestConfigurationDoc(t *testing.T) {
 		t.Fatal(err)
 	}
 	doc := string(raw)
-	for _, table := range []struct{ name, rows string }{{"settings", settingsTable()}, {"aliases", aliasTable()}, {"repositories", repositoryTable()}} {
+	for _, table := range []struct{ name, rows string }{{"settings", settingsTable()}, {"aliases", aliasTable()}, {"familiar", familiarTable()}, {"repositories", repositoryTable()}} {
 		doc = between(t, doc, table.name, table.rows)
 	}
 	if *update {
@@ -70,6 +71,16 @@ func settingsTable() string {
 			reload = "restart"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | `%s` | %s | %s |\n", s.key, flag, env, s.value(c).show(), reload, s.help)
+	}
+	return b.String()
+}
+
+func familiarTable() string {
+	var b strings.Builder
+	b.WriteString("| variable | understood as |\n|---|---|\n")
+	for _, f := range familiar {
+		i := slices.IndexFunc(settings, func(s setting) bool { return s.key == f.key })
+		fmt.Fprintf(&b, "| `%s` | `%s` |\n", f.name, settings[i].env())
 	}
 	return b.String()
 }

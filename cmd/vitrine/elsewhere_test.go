@@ -159,8 +159,10 @@ func TestElsewhereRanges(t *testing.T) {
 	u := &upstream{Server: httptest.NewServer(c)}
 	t.Cleanup(u.Close)
 	r, name := startAbroad(t, u)
-	if code, body := fetch(t, r.url+"/fs/"+name+"/app@"+d.String()+"/?format=json"); code != 200 || !strings.Contains(body, "small") {
-		t.Fatalf("%d\n%s", code, body)
+	for _, want := range []string{`role="status"`, "small/"} { // sent while it is read, and again when it has been
+		if code, body := fetch(t, r.url+"/fs/"+name+"/app@"+d.String()+"/?format=html"); code != 200 || !strings.Contains(body, want) {
+			t.Fatalf("%d\n%s", code, body)
+		}
 	}
 	if sent, most := c.sent.Swap(0), int64(len(layer))*5/4; sent > most {
 		t.Errorf("the pass took %d bytes of a layer of %d, want at most %d", sent, len(layer), most)
