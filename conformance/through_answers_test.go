@@ -32,7 +32,9 @@ func TestThroughTTL(t *testing.T) {
 	b.want(t, "GET hub/library/app/manifests/1", "200")
 	b.wantAsked(t, "cold", "HEAD library/app/manifests/1", "GET library/app/manifests/"+string(m.Digest))
 	for range 3 {
-		b.want(t, "GET hub/library/app/manifests/1", "200")
+		if res, _ := b.want(t, "GET hub/library/app/manifests/1", "200"); res.Header.Get("Cache-Status") != "vitrine; fwd=stale" {
+			t.Errorf("after its time: Cache-Status %q", res.Header.Get("Cache-Status"))
+		}
 		b.wantAsked(t, "after its time", "HEAD library/app/manifests/1")
 	}
 	next := b.image(t, "library/app", layer, "2")

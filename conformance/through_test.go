@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -55,6 +56,10 @@ func TestThroughRequests(t *testing.T) {
 		}
 		if got := b.calls(); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: upstream is asked %q, want %q", tt.step, got, tt.want)
+		}
+		status := map[bool]string{true: "vitrine; hit", false: "vitrine; fwd="}[tt.want == nil]
+		if got := res.Header.Get("Cache-Status"); tt.status == 200 && !strings.HasPrefix(got, status) || tt.status != 200 && got != "" {
+			t.Errorf("%s: Cache-Status %q, want %q", tt.step, got, status)
 		}
 		if tt.step == "cold blob" {
 			b.settle(t, d)

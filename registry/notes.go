@@ -13,7 +13,12 @@ func (h *handler) answerNoting(w http.ResponseWriter, r *http.Request, rt api.Ro
 	ctx, notes := storage.WithNotes(r.Context())
 	n := &noting{ResponseWriter: w, notes: notes}
 	h.answer(n, r.WithContext(ctx), rt)
-	n.tell() // an answer without a body is not written before
+	n.tell(http.StatusOK) // an answer without a body is not written before
+}
+
+// cacheStatus are the Cache-Status headers (RFC 9211, 2) of answers for which another registry was asked, or not.
+var cacheStatus = map[storage.Asked][]string{
+	storage.NotAsked: {"vitrine; hit"}, storage.AskedOld: {"vitrine; fwd=stale"}, storage.AskedNew: {"vitrine; fwd=uri-miss"},
 }
 
 // noting puts the store's notes into the headers of an answer, just before they go out.
@@ -23,11 +28,14 @@ type noting struct {
 	told  bool
 }
 
-func (n *noting) tell() {
+func (n *noting) tell(status int) {
 	if n.told {
 		return
 	}
 	n.told = true
+	if status < http.StatusBadRequest {
+		n.Header()["Cache-Status"] = cacheStatus[n.notes.Asked()]
+	}
 	if warnings := api.Warnings(n.notes.All()); warnings != nil {
 		n.Header()["Warning"] = warnings
 	}
@@ -37,17 +45,17 @@ func (n *noting) tell() {
 func (n *noting) Unwrap() http.ResponseWriter { return n.ResponseWriter }
 
 func (n *noting) WriteHeader(status int) {
-	n.tell()
+	n.tell(status)
 	n.ResponseWriter.WriteHeader(status)
 }
 
 func (n *noting) Write(p []byte) (int, error) {
-	n.tell()
+	n.tell(http.StatusOK)
 	return n.ResponseWriter.Write(p)
 }
 
 // ReadFrom leaves files to the kernel, where the connection does.
 func (n *noting) ReadFrom(r io.Reader) (int64, error) {
-	n.tell()
+	n.tell(http.StatusOK)
 	return io.Copy(n.ResponseWriter, r)
 }

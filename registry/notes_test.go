@@ -82,6 +82,17 @@ func TestNotesAreWarnings(t *testing.T) {
 	}
 }
 
+// TestCacheStatus wants no word of a cache where there is none, or no answer.
+func TestCacheStatus(t *testing.T) {
+	c := startOn(t, remarking{memory.New()}, nil)
+	c.image("far/app", "1", "m")
+	c.image("near/app", "1", "m")
+	c.has(c.do("HEAD /v2/near/app/blobs/$layer", "", "200"), "Cache-Status:")
+	c.has(c.do("HEAD /v2/far/app/blobs/$layer", "", "200"), "Cache-Status: vitrine; hit")
+	c.has(c.do("GET /v2/far/app/manifests/2", "", "404 MANIFEST_UNKNOWN"), "Cache-Status:")
+	c.has(c.do("PATCH /v2/far/app/manifests/2", "", "405 UNSUPPORTED"), "Cache-Status:")
+}
+
 // connection is a ResponseWriter that can take a file, as that of net/http can.
 type connection struct {
 	http.ResponseWriter

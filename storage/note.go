@@ -28,9 +28,20 @@ const maxNotes = 8
 
 // Notes collects the notes on an answer. It may be used by many goroutines at once.
 type Notes struct {
-	mu  sync.Mutex
-	all []Note
+	mu    sync.Mutex
+	all   []Note
+	asked Asked
 }
+
+// Asked is why another registry was asked for an answer, if it was. The greater one counts.
+type Asked int
+
+// The reasons to ask.
+const (
+	NotAsked Asked = iota
+	AskedOld       // what is kept is to be looked at again
+	AskedNew       // nothing is kept
+)
 
 type notesKey struct{}
 
@@ -51,6 +62,22 @@ func AddNote(ctx context.Context, n Note) {
 	if len(all.all) < maxNotes && !slices.Contains(all.all, n) {
 		all.all = append(all.all, n)
 	}
+}
+
+// NoteAsked leaves why another registry is asked.
+func NoteAsked(ctx context.Context, why Asked) {
+	if all, ok := ctx.Value(notesKey{}).(*Notes); ok {
+		all.mu.Lock()
+		defer all.mu.Unlock()
+		all.asked = max(all.asked, why)
+	}
+}
+
+// Asked returns why another registry was asked for the answer.
+func (n *Notes) Asked() Asked {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.asked
 }
 
 // All returns the notes so far, in the order in which they came.

@@ -25,3 +25,18 @@ func TestNotes(t *testing.T) {
 		t.Errorf("All() has %d notes of 102, want 8", n)
 	}
 }
+
+func TestAsked(t *testing.T) {
+	ctx, notes := storage.WithNotes(t.Context())
+	storage.NoteAsked(t.Context(), storage.AskedNew) // nobody wants to know
+	for _, tt := range []struct{ asked, want storage.Asked }{
+		{storage.NotAsked, storage.NotAsked}, {storage.AskedOld, storage.AskedOld}, {storage.AskedNew, storage.AskedNew}, {storage.AskedOld, storage.AskedNew},
+	} {
+		if storage.NoteAsked(ctx, tt.asked); notes.Asked() != tt.want {
+			t.Errorf("Asked() = %d after %d, want %d", notes.Asked(), tt.asked, tt.want)
+		}
+	}
+	if len(notes.All()) > 0 {
+		t.Errorf("All() = %v: that is not what is to be told", notes.All())
+	}
+}

@@ -113,6 +113,11 @@ func answer[T any](ctx context.Context, s *asker, q question[T]) (T, error) {
 	if err := s.unasked(q.kind, q.has); err != nil {
 		return serve(ctx, s, q, err)
 	}
+	why := storage.AskedNew
+	if q.has {
+		why = storage.AskedOld
+	}
+	storage.NoteAsked(ctx, why)
 	c := join(s, q)
 	var late <-chan time.Time
 	if q.has {

@@ -184,6 +184,7 @@ func (w *wanted) follow() (storage.Blob, error) {
 	if err := s.stillAbsent(key); err != nil {
 		return nil, err
 	}
+	storage.NoteAsked(w.ctx, storage.AskedNew)
 	dl, mine := s.joinDownload(w.r, w.d, w.confirmed)
 	if dl == nil {
 		return nil, nil

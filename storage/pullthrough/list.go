@@ -36,7 +36,7 @@ func (s *Store) Tags(ctx context.Context, name oci.Name, after oci.Tag) iter.Seq
 		}
 		l, err := s.listTags(ctx, r)
 		if err == nil && l.long {
-			passOn(s, "tags", s.upstream.Tags(ctx, r.up, after), yield)
+			passOn(ctx, s, "tags", s.upstream.Tags(ctx, r.up, after), yield)
 			return
 		}
 		i, found := slices.BinarySearch(l.all, after)
@@ -92,7 +92,7 @@ func (s *Store) Referrers(ctx context.Context, name oci.Name, d digest.Digest) i
 		}
 		l, err := s.listReferrers(ctx, r, d)
 		if err == nil && l.long {
-			passOn(s, "referrers", s.upstream.Referrers(ctx, r.up, d), yield)
+			passOn(ctx, s, "referrers", s.upstream.Referrers(ctx, r.up, d), yield)
 			return
 		}
 		yieldAll(ctx, l.all, err, yield)
@@ -182,7 +182,8 @@ func yieldAll[T any](ctx context.Context, all []T, err error, yield func(T, erro
 }
 
 // passOn yields what upstream does.
-func passOn[T any](s *Store, kind string, seq iter.Seq2[T, error], yield func(T, error) bool) {
+func passOn[T any](ctx context.Context, s *Store, kind string, seq iter.Seq2[T, error], yield func(T, error) bool) {
+	storage.NoteAsked(ctx, storage.AskedNew)
 	for v, err := range seq {
 		if isTrouble(err) {
 			err = upstreams(err)
