@@ -62,8 +62,8 @@ func TestThroughTrouble(t *testing.T) {
 		{"200|Content-Type: text/html|<html>secret", "502 UNKNOWN", "bad gateway: HOST answered 200 with what cannot be used", ""},
 		{"429|Retry-After: 70|{}", "429 TOOMANYREQUESTS", "HOST answered 429: too many requests", "70"},
 		{"429||", "429 TOOMANYREQUESTS", "HOST answered 429: too many requests", "1"},
-		{`401|WWW-Authenticate: Basic realm="secret"|{"errors":[{"code":"UNAUTHORIZED","message":"secret"}]}`, "404 NAME_UNKNOWN", "HOST answered 401: it is not there, or not shown to us", ""},
-		{"401||", "404 NAME_UNKNOWN", "HOST answered 401: it is not there, or not shown to us", ""},
+		{`401|WWW-Authenticate: Basic realm="secret"|{"errors":[{"code":"UNAUTHORIZED","message":"secret"}]}`, "404 NAME_UNKNOWN", "HOST answered 401: manifest unknown: it is not there, or not shown to us", ""},
+		{"401||", "404 NAME_UNKNOWN", "HOST answered 401: manifest unknown: it is not there, or not shown to us", ""},
 		{`403||{"errors":[{"code":"DENIED","message":"blocked in your country"}]}`, "403 DENIED", "HOST answered 403: access denied", ""},
 		{`404||{"errors":[{"code":"NAME_UNKNOWN","message":"gone"}]}`, "404 NAME_UNKNOWN", "HOST answered 404", ""},
 	} {

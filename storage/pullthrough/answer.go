@@ -322,14 +322,9 @@ func upstreams(err error) error {
 }
 
 // unseen says that upstream shows something to those only whom it knows, and not to us.
-type unseen struct {
-	why string
-	is  []error
-}
+type unseen struct{ is []error }
 
-func (u *unseen) Error() string {
-	return fmt.Sprintf("%v: %s: it is not there, or not shown to us", u.is[0], u.why)
-}
+func (u *unseen) Error() string { return u.is[0].Error() + ": it is not there, or not shown to us" }
 
 // Unwrap returns what that is to whoever asked.
 func (u *unseen) Unwrap() []error { return u.is }
@@ -353,5 +348,9 @@ func (s *asker) told(kind string, err error) error {
 		return err
 	}
 	s.log.Info("the registry behind a repository wants to know who we are", "repository", s.self, "asking for", kind, "error", err)
-	return &unseen{reason(err), unseens[kind]}
+	gone := &unseen{unseens[kind]}
+	if u, ok := errors.AsType[*storage.UpstreamError](err); ok {
+		return &storage.UpstreamError{Host: u.Host, Status: u.Status, Err: gone}
+	}
+	return gone
 }
