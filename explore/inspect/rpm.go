@@ -68,11 +68,13 @@ func rpmIdentity(p *rpm.Package, i *rpm.Info, distro string) Section {
 	s.add("Installed size", number(i.InstalledSize))
 	s.add("Payload", Value{Text: visible(strings.TrimSpace(i.Payload.Format+" "+i.Payload.Compressor+" "+i.Payload.Flags), 100),
 		Ref: Ref{RefOffset, fmt.Sprint(p.HeaderEnd)}})
-	signed := strings.Join(p.Signatures(), "; ")
-	if signed == "" {
-		signed = "none"
+	signatures := p.Signatures()
+	for _, x := range signatures {
+		s.add("Signature of "+x.Over, Value{Text: visible(x.String(), 200), Tip: "nothing here verifies it"})
 	}
-	s.add("Signatures", Value{Text: signed, Tip: "nothing here verifies them"})
+	if len(signatures) == 0 {
+		s.add("Signature", Value{Text: "none"})
+	}
 	return s
 }
 

@@ -59,16 +59,3 @@ func fits(c Checksum, r io.Reader) (bool, error) {
 	}
 	return err == nil, err
 }
-
-// Signatures names the signatures that a package brings, which nothing here verifies.
-func (p *Package) Signatures() (all []string) {
-	for _, s := range []struct {
-		tag  Tag
-		name string
-	}{{sigOpenPGP, "OpenPGP"}, {sigRSA, "header, RSA"}, {sigDSA, "header, DSA or EdDSA"}, {sigPGP, "header and payload, RSA"}, {sigGPG, "header and payload, DSA"}} {
-		if p.Signature.Has(s.tag) {
-			all = append(all, s.name)
-		}
-	}
-	return all
-}
