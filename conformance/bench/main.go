@@ -48,6 +48,7 @@ func main() {
 // options are what the command line said.
 type options struct {
 	targets  []*target
+	sources  map[*target]string // the names of those that they are filled from
 	list     []workload
 	boundDir string
 	quick    bool
@@ -79,10 +80,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 func parse(args []string, stderr io.Writer) (*options, error) {
-	o := &options{}
+	o := &options{sources: map[*target]string{}}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Func("target", "`NAME=URL[/PREFIX][,pid=N][,from=NAME]` of a registry, or of one that stands before a target named earlier; may be given many times", o.addTarget)
+	flags.Func("target", "`NAME=URL[/PREFIX][,pid=N][,from=NAME]` of a registry, or of one that stands before another target; may be given many times", o.addTarget)
 	flags.Func("url", "`URL` of a registry, named by its host", func(s string) error { return o.addTarget("=" + s) })
 	only := flags.String("only", "", "comma-separated `workloads` to run: "+keys())
 	flags.StringVar(&o.boundDir, "bound", "", "measure the yardstick too, with its content in `DIR`")
@@ -94,6 +95,9 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	}
 	if flags.NArg() > 0 || o.rounds < 1 || len(o.targets) == 0 && o.boundDir == "" {
 		return nil, fmt.Errorf("%w: bench -target NAME=URL[/PREFIX][,pid=N][,from=NAME] ... [-bound DIR] [-only WORKLOADS]", errUsage)
+	}
+	if err := o.link(); err != nil {
+		return nil, err
 	}
 	var err error
 	o.list, err = pick(*only)

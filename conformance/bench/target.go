@@ -43,13 +43,21 @@ func (o *options) set(t *target, key, value string) error {
 		}
 		t.proc = process(n)
 	case "from":
-		i := slices.IndexFunc(o.targets, func(t *target) bool { return t.name == value })
-		if i < 0 {
-			return fmt.Errorf("no target %.64q stands before it", value)
-		}
-		t.source = o.targets[i]
+		o.sources[t] = value
 	default:
 		return fmt.Errorf("no key %.64q", key)
+	}
+	return nil
+}
+
+// link has each target know the one that it is filled from.
+func (o *options) link() error {
+	for t, name := range o.sources {
+		i := slices.IndexFunc(o.targets, func(t *target) bool { return t.name == name })
+		if i < 0 || o.sources[o.targets[i]] != "" {
+			return fmt.Errorf("%w: target %.64q is filled from %.64q, which is no target, or filled itself", errUsage, t.name, name)
+		}
+		t.source = o.targets[i]
 	}
 	return nil
 }
