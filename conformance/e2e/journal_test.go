@@ -42,6 +42,7 @@ type journal struct {
 	tags      map[pointer]map[digest.Digest]bool // what the tag may point at
 	acked     map[pointer]bool                   // tags that must be there
 	halves    map[*half]bool
+	files     paths
 
 	powerCut bool // uploads that no byte was sent to may be gone: opening one does not sync
 }
@@ -50,6 +51,7 @@ func newJournal() *journal {
 	return &journal{
 		blobs: map[at]bool{}, manifests: map[at]bool{}, referrers: map[at]digest.Digest{},
 		tags: map[pointer]map[digest.Digest]bool{}, acked: map[pointer]bool{}, halves: map[*half]bool{},
+		files: newPaths(),
 	}
 }
 
@@ -64,7 +66,7 @@ func (j *journal) note(f func()) {
 func (j *journal) count() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return len(j.blobs) + len(j.manifests) + len(j.acked)
+	return len(j.blobs) + len(j.manifests) + len(j.acked) + len(j.files.acked)
 }
 
 func (j *journal) mayPoint(p pointer, d digest.Digest) {
@@ -87,8 +89,8 @@ func (j *journal) points(p pointer, d digest.Digest, contested bool) {
 }
 
 func (j *journal) String() string {
-	return fmt.Sprintf("%d blobs, %d manifests, %d tags, %d referrers and %d half uploads",
-		len(j.blobs), len(j.manifests), len(j.acked), len(j.referrers), len(j.halves))
+	return fmt.Sprintf("%d blobs, %d manifests, %d tags, %d referrers, %d half uploads, %d files and %d deletions",
+		len(j.blobs), len(j.manifests), len(j.acked), len(j.referrers), len(j.halves), len(j.files.acked), len(j.files.gone))
 }
 
 // check holds a server that came back to its word. Half uploads are gone on with and finished.
@@ -104,6 +106,7 @@ func (j *journal) check(t *testing.T, s *server) {
 	}
 	j.checkTags(t, s)
 	j.checkReferrers(t, s)
+	j.files.check(t, s)
 	for h := range j.halves {
 		if h.goOn(t, s, j.powerCut) {
 			j.blobs[at{h.repo, h.content.digest()}] = true

@@ -19,16 +19,16 @@ func TestKill(t *testing.T) {
 	if e2e {
 		rounds = 20
 	}
-	root, all := tempDir(t), newJournal()
+	root, all, drop := tempDir(t), newJournal(), dropConfig(t)
 	var took []time.Duration
 	for i := range rounds {
-		s := start(t, root, nil, "--log=off")
+		s := start(t, root, nil, "--log=off", "--config", drop)
 		round := newJournal()
 		pushUntil(t, s, round, uint64(i), 10+rand.IntN(250), s.kill)
 		if out, code := verify(t, root); code != 0 {
 			t.Errorf("round %d: verify exits with %d:\n%s", i, code, out)
 		}
-		s = start(t, root, nil, "--log=off")
+		s = start(t, root, nil, "--log=off", "--config", drop)
 		took = append(took, s.took)
 		t.Logf("round %d: %v were acknowledged; answers after %v", i, round, s.took)
 		round.check(t, s)
@@ -38,7 +38,7 @@ func TestKill(t *testing.T) {
 		}
 		s.kill()
 	}
-	s := start(t, root, nil)
+	s := start(t, root, nil, "--config", drop)
 	all.check(t, s)
 	if code := s.stop(t); code != 0 {
 		t.Errorf("SIGTERM: exit code %d, want 0", code)
@@ -60,6 +60,7 @@ func (j *journal) merge(later *journal) {
 	for subject, d := range later.referrers {
 		j.referrers[subject] = d
 	}
+	j.files.merge(later.files)
 	for p, ds := range later.tags {
 		if later.acked[p] {
 			j.acked[p], j.tags[p] = true, ds

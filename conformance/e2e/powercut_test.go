@@ -16,9 +16,9 @@ import (
 func TestPowerCut(t *testing.T) {
 	needE2E(t)
 	v := newExt4(t, 4096)
-	root, all := filepath.Join(v.dir, "root"), newJournal()
+	root, all, drop := filepath.Join(v.dir, "root"), newJournal(), dropConfig(t)
 	for i := range 5 {
-		s := start(t, root, nil, "--log=off")
+		s := start(t, root, nil, "--log=off", "--config", drop)
 		round := newJournal()
 		round.powerCut = true
 		canary := filepath.Join(v.dir, "canary"+strconv.Itoa(i)) // a new one each time: ext4 syncs what replaces
@@ -35,7 +35,7 @@ func TestPowerCut(t *testing.T) {
 		if out, code := verify(t, root); code != 0 {
 			t.Errorf("round %d: verify exits with %d:\n%s", i, code, out)
 		}
-		s = start(t, root, nil, "--log=off")
+		s = start(t, root, nil, "--log=off", "--config", drop)
 		t.Logf("round %d: %v were acknowledged; answers after %v", i, round, s.took)
 		round.check(t, s)
 		all.merge(round)
@@ -44,7 +44,7 @@ func TestPowerCut(t *testing.T) {
 			return
 		}
 	}
-	s := start(t, root, nil)
+	s := start(t, root, nil, "--config", drop)
 	all.check(t, s)
 	s.stop(t)
 }
