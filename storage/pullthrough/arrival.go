@@ -55,7 +55,7 @@ func (a *arrival) explain(err error) error {
 		return fmt.Errorf("%w: %w: %w", storage.ErrUpstream, storage.ErrDamaged, err)
 	}
 	if local, ok := errors.AsType[localError](err); ok {
-		return local.error
+		return local
 	}
 	return upstreams(err)
 }

@@ -34,6 +34,7 @@ type arriving struct {
 	side   io.ReadCloser // a stream of upstream's for what is far ahead; nil: none
 	sideAt int64
 	closed bool
+	way    past
 }
 
 // Size implements storage.Blob.
@@ -53,6 +54,8 @@ func (a *arriving) Read(p []byte) (int, error) {
 		case have > 0:
 			a.closeSide()
 			return a.advance(readFull(a.in.file, p[:min(int64(len(p)), have)], a.pos))
+		case a.way.leads(err):
+			return a.advance(a.readPast(p))
 		case err != nil:
 			return 0, err
 		case !a.in.isNear(a.pos):
@@ -162,6 +165,9 @@ func (a *arriving) readSome(p []byte, off int64) (int, error) {
 	switch {
 	case have > 0:
 		return readFull(a.in.file, p[:min(int64(len(p)), have)], off)
+	case a.way.leads(err):
+		n, err := a.from.readAt(a.ctx, p, off)
+		return n, a.explain(err)
 	case err != nil:
 		return 0, err
 	case a.from.isStarted() && a.in.isNear(off):
@@ -188,6 +194,9 @@ func (a *arriving) Seek(offset int64, whence int) (int64, error) {
 	}
 	if offset < 0 {
 		return 0, errors.New("seek: a negative position")
+	}
+	if offset != a.pos {
+		a.way = past{d: a.way.d, gaps: offset > 0}
 	}
 	a.pos = offset
 	return offset, nil

@@ -117,7 +117,7 @@ func (w *wanted) turn() (storage.Blob, error) {
 		w.confirmed = true
 	}
 	if from != "" {
-		return nil, w.mount(from)
+		return w.mount(from)
 	}
 	return w.follow()
 }
@@ -158,17 +158,21 @@ func (w *wanted) elsewhere() (oci.Name, *download) {
 	return from, nil
 }
 
-// mount links the blob from there. That it has gone meanwhile is no error.
-func (w *wanted) mount(from oci.Name) error {
+// mount links the blob from there: nil, nil, also where it has gone meanwhile. A local store that cannot is no reason not to serve it.
+func (w *wanted) mount(from oci.Name) (storage.Blob, error) {
 	err := w.s.local.MountBlob(w.ctx, w.r.name, w.d, from)
-	if isUnknown(err) {
-		return nil
+	switch {
+	case isUnknown(err):
+		return nil, nil
+	case err != nil && w.ctx.Err() == nil:
+		w.s.log.Warn("a blob could not be linked", "repository", w.r.name, "digest", w.d, "error", err)
+		return w.s.local.OpenBlob(w.ctx, from, w.d)
+	case err != nil:
+		return nil, err
 	}
-	if err == nil {
-		w.s.count.mounted.Add(1)
-		w.s.noteFresh(w.r, w.d)
-	}
-	return err
+	w.s.count.mounted.Add(1)
+	w.s.noteFresh(w.r, w.d)
+	return nil, nil
 }
 
 // follow joins the download, or begins one. It returns when the size is known: nil, nil where that went wrong under another name.
@@ -196,7 +200,7 @@ func (w *wanted) follow() (storage.Blob, error) {
 		return nil, w.ctx.Err()
 	}
 	if dl.openErr == nil {
-		return &arriving{in: &dl.arrival, from: blobSource{dl, w.r}, ctx: w.ctx}, nil
+		return &arriving{in: &dl.arrival, from: blobSource{dl, w.r}, ctx: w.ctx, way: past{d: dl.d}}, nil
 	}
 	s.leave(dl)
 	if dl.repo.name != w.r.name {

@@ -78,6 +78,16 @@ func (dl *download) open() {
 	s.leave(dl)
 }
 
+// isOpening reports whether upstream has not answered.
+func (dl *download) isOpening() bool {
+	select {
+	case <-dl.opened:
+		return false
+	default:
+		return true
+	}
+}
+
 // checkSize sees to the size that needs no reading: nobody would wait for the end of it.
 func (dl *download) checkSize() error {
 	if dl.size < 0 || dl.size == 0 && dl.d.Algorithm().FromBytes(nil) != dl.d {

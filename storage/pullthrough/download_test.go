@@ -598,47 +598,6 @@ func TestUnfollowed(t *testing.T) {
 	wantBlob(t, s, app, content)
 }
 
-// full is a store that has no room for blobs, or for anything.
-type full struct {
-	*memory.Store
-	at func(size int64) bool
-}
-
-func (f full) StartUpload(ctx context.Context, repo oci.Name, alg digest.Algorithm) (storage.Upload, error) {
-	u, err := f.Store.StartUpload(ctx, repo, alg)
-	return fullUpload{u, f.at}, err
-}
-
-func (full) PutManifest(context.Context, oci.Name, storage.Manifest) error { return storage.ErrNoSpace }
-
-type fullUpload struct {
-	storage.Upload
-	at func(int64) bool
-}
-
-func (u fullUpload) Append(ctx context.Context, at int64, r io.Reader) (int64, error) {
-	if u.at(at) {
-		return 0, storage.ErrNoSpace
-	}
-	return u.Upload.Append(ctx, at, r)
-}
-
-// TestFull checks that a full disk is told as one, and keeps no manifest from being served.
-func TestFull(t *testing.T) {
-	u := newUpstream()
-	content := text(1 << 20)
-	d := u.blob(t, app, content)
-	m := u.image(t, app, "layer", "1")
-	s := reopen(t, full{memory.New(), func(at int64) bool { return at > 1000 }}, u, nil)
-	wantTag(t, s, app, "1", m)
-	wantManifest(t, s, app, m)
-	_, err := storage.ReadBlob(t.Context(), s, app, d, int64(len(content)))
-	wantErr(t, "ReadBlob", err, storage.ErrNoSpace)
-	if errors.Is(err, storage.ErrUpstream) {
-		t.Errorf("ReadBlob = %v: that is not upstream's trouble", err)
-	}
-}
-
 // TestClose checks that it ends what goes on, and that nothing begins after it.
 func TestClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -65,7 +65,8 @@ func (s *Store) land(dl *download) {
 	}
 }
 
-// leave gives dl back. One that runs goes on; one that nobody has started ends.
+// leave gives dl back. One that runs goes on; one that nobody has started ends: also while upstream is asked for it, or strangers who come and go could have it
+// asked for any number of blobs at once.
 func (s *Store) leave(dl *download) {
 	s.mu.Lock()
 	dl.holders--
@@ -73,6 +74,9 @@ func (s *Store) leave(dl *download) {
 	switch {
 	case ends:
 		s.land(dl)
+	case dl.holders == 1 && dl.isOpening(): // which is itself
+		s.land(dl)
+		dl.cancel(errAbandoned)
 	case dl.holders == 0:
 		s.orphans.abandon(&dl.running)
 	}

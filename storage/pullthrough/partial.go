@@ -47,9 +47,10 @@ func (p *partials) resume(ctx context.Context, local storage.UploadManager, key 
 	return u
 }
 
-// keep keeps what has arrived for the next try, unless it cannot be right: then why says so. It reports whether it does.
+// keep keeps what has arrived for the next try, unless it cannot be right, or the local store cannot take more: then why says so. It reports whether it does.
 func (p *partials) keep(ctx context.Context, local storage.UploadManager, key string, repo oci.Name, u storage.Upload, why error) bool {
-	wrong := errors.Is(why, storage.ErrDigestMismatch) || errors.Is(why, storage.ErrDamaged) || errors.Is(why, storage.ErrNoSpace) // it is what fills the disk
+	_, ours := errors.AsType[localError](why)
+	wrong := ours || errors.Is(why, storage.ErrDigestMismatch) || errors.Is(why, storage.ErrDamaged) || errors.Is(why, storage.ErrNoSpace) // it is what fills the disk
 	if wrong || u.Size() < minPartial || u.Close() != nil {
 		u.Cancel(ctx)
 		return false

@@ -15,7 +15,7 @@ func (a *arriving) SendTo(w io.Writer) (sent int64, err error) {
 		return io.Copy(w, struct{ io.Reader }{a})
 	}
 	if _, err := a.await(); err != nil {
-		return 0, err
+		return a.sendPast(w, left, err)
 	}
 	f, err := storage.Stream(a.in.file)
 	if err != nil { // there are none, or the last byte came just now
@@ -28,7 +28,8 @@ func (a *arriving) SendTo(w io.Writer) (sent int64, err error) {
 	for sent < left {
 		have, err := a.await()
 		if err != nil {
-			return sent, err
+			n, err := a.sendPast(w, left-sent, err)
+			return sent + n, err
 		}
 		n, err := io.CopyN(w, f, have)
 		a.pos += n
@@ -38,6 +39,14 @@ func (a *arriving) SendTo(w io.Writer) (sent int64, err error) {
 		}
 	}
 	return sent, nil
+}
+
+// sendPast sends the n bytes that are left of what the local store could not take: see past. Of anything else err is the end.
+func (a *arriving) sendPast(w io.Writer, n int64, err error) (int64, error) {
+	if !a.way.leads(err) {
+		return 0, err
+	}
+	return io.CopyN(w, a, n)
 }
 
 // await waits for bytes at the position and returns how many there are.

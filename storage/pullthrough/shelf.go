@@ -64,7 +64,7 @@ func (h *shelf) add(e *entry, now bool) {
 	if h.m[e.item] != nil {
 		return
 	}
-	if now {
+	if now && e.size <= h.max { // what has no room alone must not cost all others theirs
 		h.m[e.item] = h.recent.PushFront(e)
 	} else {
 		h.m[e.item] = h.recent.PushBack(e)
@@ -81,10 +81,18 @@ func (h *shelf) next() *entry {
 		h.evicting = false
 		return nil
 	}
+	for h.leads(last.Value.(*entry)) { // not all do: there is the blob
+		last = last.Prev()
+	}
 	e := h.recent.Remove(last).(*entry)
 	delete(h.m, e.item)
 	h.sum -= e.size
 	return e
+}
+
+// leads reports whether e is a manifest of which a blob is there: it stays until they have gone, because the next process finds them by it. Called with mu held.
+func (h *shelf) leads(e *entry) bool {
+	return slices.ContainsFunc(e.blobs, func(d digest.Digest) bool { return h.m[item{d: d}] != nil })
 }
 
 // begin reports whether something has to go and nobody sees to it: the caller does then, until next returns nil.

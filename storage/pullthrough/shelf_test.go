@@ -175,3 +175,47 @@ func TestStock(t *testing.T) {
 		}
 	})
 }
+
+// TestEvictionOfTooMuch checks that what has no room by itself takes nobody else's.
+func TestEvictionOfTooMuch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream()
+		s, local := open(t, u, &pullthrough.Options{MaxSize: 3000})
+		large := text(4000)
+		u.blob(t, app, layer('a'))
+		u.blob(t, app, large)
+		wantBlob(t, s, app, layer('a'))
+		wantBlob(t, s, app, large)
+		synctest.Wait()
+		if !kept(t, local, app, layer('a')) || kept(t, local, app, large) {
+			t.Errorf("small is kept: %v, large: %v", kept(t, local, app, layer('a')), kept(t, local, app, large))
+		}
+	})
+}
+
+// TestStockIsWhole checks that what was there when something had to go is found by the next process, and goes then.
+func TestStockIsWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUpstream()
+		s, local := open(t, u, &pullthrough.Options{MaxSize: 2500})
+		pull := func(c byte) {
+			t.Helper()
+			m := u.image(t, app, layer(c), oci.Tag(c))
+			wantTag(t, s, app, oci.Tag(c), m)
+			wantManifest(t, s, app, m)
+			wantBlob(t, s, app, layer(c))
+			synctest.Wait()
+			time.Sleep(time.Minute)
+		}
+		pull('a')
+		pull('b')
+		settled(t, s)
+		s = reopen(t, local, u, &pullthrough.Options{MaxSize: 1000})
+		synctest.Wait()
+		for _, c := range "ab" {
+			if kept(t, local, app, layer(byte(c))) {
+				t.Errorf("%c is kept", c)
+			}
+		}
+	})
+}
