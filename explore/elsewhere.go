@@ -50,6 +50,7 @@ type anywhere struct {
 
 // visit is a request, with what its names mean.
 type visit struct {
+	ctx    context.Context // the request's: what is asked under one of a part of it stays for the others
 	mu     sync.Mutex
 	routes map[oci.Name]*route
 }
@@ -68,7 +69,7 @@ type visitKey struct{}
 
 // withVisit returns a ctx under which names may mean other registries' repositories.
 func withVisit(ctx context.Context) context.Context {
-	return context.WithValue(ctx, visitKey{}, &visit{routes: map[oci.Name]*route{}})
+	return context.WithValue(ctx, visitKey{}, &visit{ctx: ctx, routes: map[oci.Name]*route{}})
 }
 
 // portEnd is how a component ends that stands for a host with a port.
@@ -122,7 +123,7 @@ func (a *anywhere) route(ctx context.Context, name oci.Name) *route {
 		if !a.unknownHere(ctx, name) {
 			return
 		}
-		if r.away, r.err = a.find(ctx, host); r.err != nil {
+		if r.away, r.err = a.find(v.ctx, host); r.err != nil {
 			r.away = &Registry{Reader: refusing{r.err}}
 		}
 	})

@@ -245,6 +245,16 @@ func TestElsewhere(t *testing.T) {
 	}
 }
 
+// TestElsewhereGolden has the pages that only other registries have, and the box of the front page.
+func TestElsewhereGolden(t *testing.T) {
+	w := newWorld(t, "ghcr.io")
+	w.sites["ghcr.io"].image("team/app", nil, []string{tarGzip(t, "x=1")}, "1.9", "1.10", "latest", "sha256-"+strings.Repeat("0", 64)+".sig")
+	golden(t, "elsewhere", w.get("/r/ghcr.io/team/app"))
+	golden(t, "elsewhere-host", w.get("/r/ghcr.io"))
+	golden(t, "elsewhere-refused", w.get("/r/nowhere.example/team/app:1"))
+	golden(t, "elsewhere-front", w.get("/"))
+}
+
 // stripLinks leaves the text of a page.
 func stripLinks(page string) string {
 	var b strings.Builder

@@ -36,6 +36,7 @@ type repoView struct {
 	Below    *repoTree     `json:"below,omitempty"` // repositories whose names go on
 	Note     string        `json:"note,omitempty"`
 	Undated  bool          `json:"undated,omitempty"` // of most tags no more is known than the name
+	Names    bool          `json:"-"`                 // names are all that is known of tags
 	Views    []tab         `json:"-"`
 	Columns  []orderColumn `json:"-"`
 	Orders   []orderColumn `json:"-"`
@@ -164,7 +165,7 @@ func (h *handler) fillRepo(r *request, v *repoView, l *tagList) error {
 	if v.Show == "" {
 		v.Show = "tags"
 	}
-	if h.away(r.Context(), v.Name) != nil {
+	if v.Names = h.away(r.Context(), v.Name) != nil; v.Names {
 		v.Note = "What the tags of another registry point at, only their own pages ask."
 	} else if l.undated {
 		v.Note = "Of tags that were never pulled through here only the name is known."
@@ -258,6 +259,9 @@ func parseOrder(s string) (order, bool, error) {
 func (v *repoView) addColumns(by order, reverse bool) {
 	heads := map[string]orderColumn{"digest": {Text: "Digest"}, "platforms": {Text: "Platforms"}}
 	for _, o := range orders {
+		if v.Names && o.name != "name" && o.name != "version" {
+			continue
+		}
 		c := orderColumn{Name: o.name, Text: o.text}
 		next := o.name
 		if o.name == by.name {

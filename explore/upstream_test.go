@@ -70,6 +70,10 @@ func TestUpstreamErrors(t *testing.T) {
 			t.Errorf("%v: a browser would ask for a password", c.err)
 		}
 	}
+	f.err = up(500, `it says "<script>alert(1)</script>"`, storage.ErrUpstream)
+	if w := s.get("/r/app:1"); w.Code != 502 || strings.Contains(w.Body.String(), "<script") || !strings.Contains(w.Body.String(), "&lt;script&gt;") {
+		t.Errorf("%d\n%s", w.Code, mainPart(w.Body.String()))
+	}
 	f.err = &storage.UpstreamError{Host: "hub.example", Status: 429, RetryAfter: 90*time.Second + 1, Err: storage.ErrTooMany}
 	w := s.get("/r/app:1")
 	if w.Header().Get("Retry-After") != "91" {
