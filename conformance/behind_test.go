@@ -18,6 +18,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"vitrine/registry"
+	"vitrine/registry/auth"
 	"vitrine/registry/remote"
 	"vitrine/storage"
 	"vitrine/storage/disk"
@@ -25,6 +26,7 @@ import (
 	"vitrine/storage/mux"
 	"vitrine/storage/oci"
 	"vitrine/storage/pullthrough"
+	"vitrine/storage/watch"
 )
 
 // behind is a registry with another one behind it, each over HTTP, as it is put together when it is served.
@@ -69,11 +71,18 @@ func newBehindWith(t *testing.T, o pullthrough.Options, ro remote.Options) *behi
 		t.Fatal(err)
 	}
 	o.Prefix = hub
-	through := pullthrough.New(local, client, &o)
+	told := watch.New(local, func(context.Context, watch.Event) {})
+	through := pullthrough.New(told, client, &o)
 	b.local = local
-	members := []mux.Member{{Name: "team", Store: local, Local: true}, {Name: hub, Store: through}}
+	members := []mux.Member{{Name: "team", Store: told, Local: true}, {Name: hub, Store: through}}
 	mounts := map[string]storage.Store{hub: through, "all": mux.NewVirtual("all", members, nil)}
-	b.Server = httptest.NewServer(registry.New(mux.New(local, mounts), &registry.Options{Namespace: namespace}))
+	everybody := []string{auth.Anonymous}
+	policy, err := auth.NewPolicy([]auth.Rule{{Repositories: "**", Pull: everybody, Push: everybody, Delete: everybody}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	guarded := auth.Guard(mux.New(told, mounts), func() *auth.Policy { return policy })
+	b.Server = httptest.NewServer(registry.New(guarded, &registry.Options{Namespace: namespace}))
 	t.Cleanup(func() {
 		b.Server.Close()
 		through.Close()
