@@ -105,6 +105,30 @@ func (p *throughput) anew(t *testing.T, old, moved *image) {
 	}
 }
 
+// TestThroughIndex pulls images for several architectures, as OCI and as Docker has them: all that there is, byte for byte, and this machine's by the index.
+func TestThroughIndex(t *testing.T) {
+	needE2E(t)
+	f := newFront(t, "")
+	dir, root, here := newIndex(t, 835)
+	f.up.push(t, dir, "private/multi:1")
+	s, back := newSkopeo(t, f.server), tempDir(t)
+	s.run(t, "copy", "--all", f.trust("src-"), "docker://"+f.host+"/hub/private/multi:1", "oci:"+back+":image")
+	sameTree(t, dir, back)
+	for _, ref := range []string{":1", "@" + string(root.Digest)} {
+		if got, _, err := newDocker(t, f.server).pull(f.host + "/hub/private/multi" + ref); err != nil || !got.equal(here) {
+			t.Errorf("docker pull %s: %v, %v, want %v", ref, got, err, here)
+		}
+	}
+	s.run(t, "copy", "--all", "--format", "v2s2", f.trust("dest-"), "--dest-creds", writer+":"+writerPassword, "oci:"+dir+":image", "docker://"+f.up.host+"/private/old:1")
+	theirs := s.run(t, "inspect", "--raw", f.trust(""), "--creds", reader+":"+readerPassword, "docker://"+f.up.host+"/private/old:1")
+	if ours := s.run(t, "inspect", "--raw", f.trust(""), "docker://"+f.host+"/hub/private/old:1"); ours != theirs || !strings.Contains(ours, "manifest.list.v2+json") {
+		t.Errorf("through: %s, directly: %s", ours, theirs)
+	}
+	if got, _, err := newDocker(t, f.server).pull(f.host + "/hub/private/old:1"); err != nil || !slices.Equal(got.layers, here.layers) {
+		t.Errorf("docker pull of a manifest list: %v, %v, want %v", got, err, here)
+	}
+}
+
 // TestThroughCounted counts what a registry with tokens is asked for by each request.
 func TestThroughCounted(t *testing.T) {
 	needE2E(t)
