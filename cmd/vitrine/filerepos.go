@@ -20,7 +20,7 @@ func (s *server) serveFiles(l *live) {
 			repos[i] = guarded(repos[i], s.policy)
 		}
 	}
-	l.files = files.New(repos, &files.Options{NoDelete: !l.delete, ReadOnly: l.readOnly, StallTimeout: l.stall, Log: s.log})
+	l.files = files.New(repos, &files.Options{NoDelete: !l.delete, ReadOnly: l.readOnly, StallTimeout: l.stall, ExternalURL: l.externalURL, Log: s.log})
 }
 
 // guarded is r for those who may.
@@ -86,13 +86,22 @@ func (m *filesMounts) put(p *plan) (gone []*fetched) {
 
 // open makes what w wants.
 func (m *filesMounts) open(w *wanted) *fetched {
-	pkg := files.Package(w.pkg)
-	through := pullthrough.NewFiles(m.kept, oci.Name(w.name), w.files, &pullthrough.FilesOptions{
-		Rule:     func(path string) pullthrough.Rule { return pullthrough.Rule{Class: pkg.Class(path)} },
+	name, pkg := oci.Name(w.name), files.Package(w.pkg)
+	format := files.NewThrough(pkg, name, m.kept, w.files)
+	o := pullthrough.FilesOptions{
+		Rule: func(path string) pullthrough.Rule {
+			return pullthrough.Rule{Class: pkg.Class(path), Root: format.Root(path)}
+		},
 		IndexTTL: orNever(w.indexTTL), FileTTL: w.fileTTL, NegativeTTL: orNever(w.negativeTTL),
-		MaxSize: w.maxSize, Offline: w.offline, Log: m.log,
-	})
-	return &fetched{through, w.files, w.key, files.Filter(through, pkg, w.include)}
+		Verify: format.Verify, MaxSize: w.maxSize, Offline: w.offline, Log: m.log,
+	}
+	if format.Publishes() {
+		o.Publish = func(ctx context.Context, root string, f storage.File, b *pullthrough.Bundle) (string, map[string]storage.File, error) {
+			return format.Publish(ctx, root, f, b)
+		}
+	}
+	through := pullthrough.NewFiles(m.kept, name, w.files, &o)
+	return &fetched{through, w.files, w.key, files.Filter(format.Reader(through, m.kept), pkg, w.include)}
 }
 
 func (m *filesMounts) close() {

@@ -58,10 +58,10 @@ func (c *config) plan(log *slog.Logger) (*plan, error) {
 
 // isServed fails for what there is nothing for.
 func (c *config) isServed(r *repository) error {
-	if r.pkg == "docker" || r.pkg == "generic" {
+	if r.pkg == "docker" || r.pkg == "generic" || r.kind == "remote" {
 		return nil
 	}
-	return fmt.Errorf("%s: %s packages are not served yet", c.source("repositories."+r.name+".package"), r.pkg)
+	return fmt.Errorf("%s: %s repositories of %s packages are not served yet", c.source("repositories."+r.name+".package"), r.kind, r.pkg)
 }
 
 // want makes the client of a remote repository.

@@ -157,7 +157,7 @@ func TestPackagesNotServed(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, "c.json", "{\"repositories\": {\n\"yum\": {\"type\": \"local\", \"package\": \"rpm\"}}}")
 	_, got := mustRun(t, &process{args: []string{"config", "check", "c.json"}}, exitUsage)
-	if want := "vitrine: repositories.yum.package (from c.json:2): rpm packages are not served yet\n"; got != want {
+	if want := "vitrine: repositories.yum.package (from c.json:2): local repositories of rpm packages are not served yet\n"; got != want {
 		t.Errorf("got %swant %s", got, want)
 	}
 }

@@ -56,6 +56,7 @@ type Repository struct {
 type Options struct {
 	NoDelete     bool          // DELETE is 405
 	ReadOnly     bool          // every write is 405
+	ExternalURL  string        // where clients find this server, if not at the Host that they ask for
 	StallTimeout time.Duration // a body that sends no byte for so long has ended; 0: a minute
 	Log          *slog.Logger  // gets what the client is not told; nil: discard
 }
@@ -79,6 +80,7 @@ func New(repositories []Repository, o *Options) http.Handler {
 type handler struct {
 	Options
 	repos map[oci.Name]*Repository
+	same  same
 }
 
 // An action answers one method of one endpoint. An error that it returns has not been written.

@@ -22,15 +22,33 @@ func (h *handler) getFile(w http.ResponseWriter, r *http.Request, rt route) erro
 	if r.URL.RawQuery != "" && r.URL.Query().Has("sha256") {
 		return h.getSum(w, r, rt)
 	}
+	if rt.repo.isMirrorList(rt.path) {
+		return h.getMirrors(w, r, rt)
+	}
 	ctx, told := listen(r)
-	b, f, err := rt.repo.Reader.OpenFile(ctx, rt.repo.Name, rt.path)
+	b, f, err := rt.repo.Reader.OpenFile(h.same.ask(ctx, r, rt), rt.repo.Name, rt.path)
 	if err != nil {
 		return h.orDirectory(w, r, rt, err)
 	}
 	defer b.Close()
+	if err := checkEmpty(b); err != nil {
+		return err
+	}
+	h.same.tell(r, rt, f)
 	describe(w, r, rt, f)
 	told.write(w.Header(), r, rt, f)
 	h.send(w, r, b, f)
+	return nil
+}
+
+// checkEmpty waits for what is to be said of a file without bytes, which has no last one to be held back until it is verified.
+func checkEmpty(b storage.Blob) error {
+	if b.Size() > 0 {
+		return nil
+	}
+	if _, err := b.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		return err
+	}
 	return nil
 }
 
@@ -38,6 +56,9 @@ func (h *handler) getFile(w http.ResponseWriter, r *http.Request, rt route) erro
 func (h *handler) headFile(w http.ResponseWriter, r *http.Request, rt route) error {
 	if r.URL.RawQuery != "" && r.URL.Query().Has("sha256") {
 		return h.getSum(w, r, rt)
+	}
+	if rt.repo.isMirrorList(rt.path) {
+		return h.getMirrors(w, r, rt)
 	}
 	ctx, told := listen(r)
 	f, err := rt.repo.Reader.StatFile(ctx, rt.repo.Name, rt.path)

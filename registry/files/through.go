@@ -1,0 +1,153 @@
+package files
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"sync"
+
+	"vitrine/storage"
+	"vitrine/storage/oci"
+)
+
+// Through is what a remote repository has to know of its format of packages: what an index is published with, and what a file has to be like to be kept. Its
+// methods are made for pullthrough.FilesOptions.
+type Through struct {
+	pkg      Package
+	name     oci.Name
+	kept     storage.FileReader // as it is, without upstream
+	upstream storage.FileUpstream
+
+	mu      sync.Mutex
+	indexes map[string]any // by digest of what was parsed: *alpineIndex or *rpmIndex
+}
+
+// maxIndexes bounds the indexes that are in memory, of some 10 MB each.
+const maxIndexes = 4
+
+// NewThrough returns what the repository name knows, whose files are kept in kept and come from upstream.
+func NewThrough(p Package, name oci.Name, kept storage.FileReader, upstream storage.FileUpstream) *Through {
+	return &Through{pkg: p, name: name, kept: kept, upstream: upstream, indexes: map[string]any{}}
+}
+
+// Bundle gets what an index is published with: pullthrough.Bundle.
+type Bundle interface {
+	Get(ctx context.Context, path string) (storage.File, error)
+	Open(ctx context.Context, f storage.File) (storage.Blob, error)
+}
+
+// Root is the path of the index that the file at path is published with, "" if it stands alone.
+func (t *Through) Root(path string) string {
+	if t.pkg == RPM {
+		return rpmRoot(path)
+	}
+	return ""
+}
+
+// Publishes reports whether there are indexes that are published with other files.
+func (t *Through) Publishes() bool { return t.pkg == RPM }
+
+// Publish returns the files of the generation of an index that has changed to f.
+func (t *Through) Publish(ctx context.Context, root string, f storage.File, b Bundle) (base string, files map[string]storage.File, err error) {
+	files, err = t.publishRPM(ctx, root, f, b)
+	return path.Dir(root), files, err
+}
+
+// Verify fails unless content can be the file at path.
+func (t *Through) Verify(ctx context.Context, path string, f storage.File, content io.ReaderAt) error {
+	switch t.pkg {
+	case RPM:
+		return t.verifyRPM(ctx, path, f, content)
+	case Alpine:
+		return t.verifyAlpine(ctx, path, f, content)
+	}
+	return nil
+}
+
+// parsed returns what parse makes of the kept file at path, once for each content; nil where there is no such file.
+func parsed[T any](ctx context.Context, t *Through, path string, parse func(storage.Blob) (T, error)) (T, error) {
+	var none T
+	b, f, err := t.kept.OpenFile(ctx, t.name, path)
+	if errors.Is(err, storage.ErrFileUnknown) {
+		return none, nil
+	}
+	if err != nil {
+		return none, err
+	}
+	defer b.Close()
+	key := string(f.Digest) + " " + path
+	t.mu.Lock()
+	defer t.mu.Unlock() // one at a time: they are large
+	if x, ok := t.indexes[key].(T); ok {
+		return x, nil
+	}
+	x, err := parse(b)
+	if err != nil {
+		return none, fmt.Errorf("%.256q: %w", path, err)
+	}
+	if len(t.indexes) >= maxIndexes {
+		clear(t.indexes)
+	}
+	t.indexes[key] = x
+	return x, nil
+}
+
+// up is the directory above a path, "" for the topmost.
+func up(p string) string { return p[:max(strings.LastIndexByte(p, '/'), 0)] }
+
+// Reader returns a FileReader that drops a kept package which the index has replaced, under the same name, before it is read: packages are signed anew at times.
+// And what belongs to an index comes from the generation that the client has begun with.
+func (t *Through) Reader(r storage.FileReader, kept Keeper) storage.FileReader {
+	if t.pkg != RPM && t.pkg != Alpine {
+		return r
+	}
+	return &renewing{r, kept, t}
+}
+
+type renewing struct {
+	storage.FileReader
+	kept Keeper
+	t    *Through
+}
+
+// StatFile implements storage.FileReader.
+func (r *renewing) StatFile(ctx context.Context, repo oci.Name, path string) (storage.File, error) {
+	if b, f := openSame(ctx, r.kept, repo, path); b != nil {
+		return f, b.Close()
+	}
+	r.drop(ctx, path)
+	return r.FileReader.StatFile(ctx, repo, path)
+}
+
+// OpenFile implements storage.FileReader.
+func (r *renewing) OpenFile(ctx context.Context, repo oci.Name, path string) (storage.Blob, storage.File, error) {
+	if b, f := openSame(ctx, r.kept, repo, path); b != nil {
+		return b, f, nil
+	}
+	r.drop(ctx, path)
+	return r.FileReader.OpenFile(ctx, repo, path)
+}
+
+// drop forgets the package at path if the index has another one. Where that cannot be told, it stays.
+func (r *renewing) drop(ctx context.Context, path string) {
+	if !strings.HasSuffix(path, ".rpm") && !strings.HasSuffix(path, ".apk") {
+		return
+	}
+	f, err := r.kept.StatFile(ctx, r.t.name, path)
+	if err == nil && r.t.isReplaced(ctx, path, f) {
+		r.kept.DeleteFile(ctx, r.t.name, path, storage.Still(f.Digest)) // if it stays it is served as it was
+	}
+}
+
+func (t *Through) isReplaced(ctx context.Context, p string, f storage.File) bool {
+	if t.pkg == Alpine {
+		index, err := t.alpineIndex(ctx, p)
+		want, ok := index[path.Base(p)]
+		return err == nil && ok && want.Size != f.Size
+	}
+	want, err := t.listed(ctx, p)
+	return err == nil && want.Type == "sha256" && want.Hex != f.Digest.Encoded()
+}
