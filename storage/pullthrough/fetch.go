@@ -197,6 +197,9 @@ func (f *fetch) bring() error {
 // begin asks for the file: from where it broke off the last time, if that can be.
 func (f *fetch) begin() (u storage.Upload, got storage.Fetched, err error) {
 	q := storage.Fetch{Have: f.have}
+	if q.Have.Modified.Equal(q.Have.Stored.Truncate(time.Second)) { // our own time, because upstream told none: it may not ask upstream by it
+		q.Have.Modified = time.Time{}
+	}
 	if info, ok := f.s.broken.get(f.path); ok {
 		f.s.broken.take(f.path)
 		if u = f.s.partials.resume(f.ctx, f.s.local, f.path, f.s.name); u != nil {

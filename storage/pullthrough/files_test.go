@@ -116,6 +116,27 @@ func TestIndexAges(t *testing.T) {
 	})
 }
 
+// TestNoValidators: what upstream gives nothing to recognise by comes again each time, and is the same file if it is.
+func TestNoValidators(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newServer(map[string]string{"i.xml": "one"})
+		u.noValidators = true
+		s, local := openFiles(t, u, &pullthrough.FilesOptions{Rule: indexes, IndexTTL: time.Minute})
+		wantGet(t, "cold", s, "i.xml", "one")
+		first, _ := local.StatFile(t.Context(), mirror, "i.xml")
+		time.Sleep(time.Hour)
+		wantGet(t, "the same", s, "i.xml", "one")
+		again, err := local.StatFile(t.Context(), mirror, "i.xml")
+		if err != nil || !again.Modified.Equal(first.Modified) || !again.Stored.Equal(first.Stored) || !again.Checked.After(first.Checked) {
+			t.Errorf("the same is %+v, %v after %+v", again, err, first)
+		}
+		wantAsked(t, "the same", u, "get i.xml", "get i.xml")
+		u.set("i.xml", "two")
+		time.Sleep(time.Hour)
+		wantGet(t, "another", s, "i.xml", "two")
+	})
+}
+
 // TestIndexSlow: who can have something old does not wait for long, and the new one comes all the same.
 func TestIndexSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -100,7 +100,7 @@ func (u *server) note(path string, q storage.Fetch) {
 	if q.Offset > 0 {
 		call += fmt.Sprint(" from ", q.Offset)
 	}
-	if q.Have.Digest != "" {
+	if q.Have.Digest != "" && (q.Have.ETag != "" || !q.Have.Modified.IsZero()) {
 		call += " ?"
 	}
 	u.asked = append(u.asked, call)

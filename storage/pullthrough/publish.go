@@ -32,7 +32,11 @@ func (f *fetch) keep(u storage.Upload) error {
 	switch {
 	case f.part != "":
 		return nil
-	case s.o.Publish != nil && f.rule.Root == f.path:
+	case s.isPublished(f.rule) && d == f.have.Digest: // upstream could not tell that it is the same
+		f.result.Stored, f.result.Generation = f.have.Stored, f.have.Generation
+		s.checked.put(f.path, info.Checked, 1)
+		return nil
+	case s.isPublished(f.rule) && f.rule.Root == f.path:
 		return s.publish(f, info)
 	}
 	if err := s.local.PutFile(f.ctx, s.name, f.path, info, storage.Match{}); err != nil {

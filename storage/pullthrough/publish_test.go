@@ -185,6 +185,25 @@ func wantMDGenerations(t *testing.T, local *memory.Store, want ...int64) {
 	}
 }
 
+// TestPublishSame: a root that comes again as it was is no new generation.
+func TestPublishSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newServer(map[string]string{})
+		u.noValidators = true
+		s, local := openFiles(t, u, mdOptions())
+		one := u.publish("primary=p1")
+		for range 3 {
+			wantGet(t, "the same", s, root, one)
+			wantGet(t, "the same", s, "x/md/primary", "p1")
+			time.Sleep(time.Hour)
+		}
+		wantMDGenerations(t, local, 1)
+		if n := len(u.calls()); n != 5 { // the root, its two parts, and the root twice more
+			t.Errorf("upstream is asked %d times, want 5", n)
+		}
+	})
+}
+
 // TestPublishRace has many readers while upstream publishes one generation after the other, file by file: what is published is whole.
 func TestPublishRace(t *testing.T) {
 	u := newServer(map[string]string{})
