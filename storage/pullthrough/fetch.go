@@ -148,6 +148,9 @@ func (f *fetch) hasOpened() bool {
 // conclude says of an error whose it is, and what follows of it.
 func (f *fetch) conclude(err error) error {
 	s := f.s
+	if local, ok := errors.AsType[localError](err); ok && isUnknown(local) { // somebody has deleted what came before it had its path
+		err = fmt.Errorf("%w: it was deleted while it was to be kept: %v", storage.ErrUpstream, err)
+	}
 	if isAbsent(err) || errors.Is(err, storage.ErrDenied) || errors.Is(err, storage.ErrNoIdentity) {
 		err = s.told("file", err)
 		s.noteAbsent(f.absentKey(), err)

@@ -560,6 +560,28 @@ func (fullFiles) PutFile(context.Context, oci.Name, string, storage.File, storag
 	return storage.ErrNoSpace
 }
 
+// forgetful is a local store from which content goes before it is given a path.
+type forgetful struct{ *memory.Store }
+
+func (forgetful) PutFile(context.Context, oci.Name, string, storage.File, storage.Match) error {
+	return storage.ErrBlobUnknown
+}
+
+// TestFilesForgotten: that is no answer of upstream's, and not remembered as one.
+func TestFilesForgotten(t *testing.T) {
+	u := newServer(map[string]string{"f": text(1000)})
+	s := pullthrough.NewFiles(forgetful{memory.New()}, mirror, u, nil)
+	defer s.Close()
+	for range 2 {
+		if _, _, err := getFile(t.Context(), s, "f"); !errors.Is(err, storage.ErrUpstream) || errors.Is(err, storage.ErrBlobUnknown) {
+			t.Errorf("OpenFile = %v, want %v", err, storage.ErrUpstream)
+		}
+	}
+	if asked := u.calls(); len(asked) != 2 {
+		t.Errorf("upstream is asked %q, want twice", asked)
+	}
+}
+
 // TestFilesFull: a full disk is not upstream's fault.
 func TestFilesFull(t *testing.T) {
 	u := newServer(map[string]string{"f": text(1000)})
