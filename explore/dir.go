@@ -108,7 +108,7 @@ func (l *look) title(p string) string {
 	case l.inner != "":
 		return shown(strings.TrimSuffix(l.inner, "/"))
 	case l.layer == nil:
-		return "Files of " + string(l.t.Name)
+		return "Files of " + l.h.called(l.r, l.t.Name)
 	}
 	return "Layer " + short(l.t.Digest)
 }

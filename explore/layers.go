@@ -109,7 +109,7 @@ func (h *handler) choosePlatform(w http.ResponseWriter, r *request, t target, al
 		return []byte(b.String())
 	}
 	return h.show(w, r, &page{name: "platforms", status: http.StatusMultipleChoices, Title: "Files of which image?", View: v, text: text,
-		Crumbs:  []crumb{{string(t.Name), target{Name: t.Name}.href("r")}, {short(t.Digest), ""}},
+		Crumbs:  []crumb{{h.called(r, t.Name), target{Name: t.Name}.href("r")}, {short(t.Digest), ""}},
 		Command: line("crane manifest", h.word(r, t), "| jq .manifests")})
 }
 

@@ -181,7 +181,7 @@ func (l *look) href(p string, dir bool, pairs ...string) string {
 // crumbs are the steps from the repository to a path in the innermost archive.
 func (l *look) crumbs(p string) []crumb {
 	root := l.t.with(".", true)
-	crumbs := []crumb{{string(l.t.Name), target{Name: l.t.Name}.href("r")}, {short(l.t.Digest), withQuery(root.href(l.r.page), l.keep...)}}
+	crumbs := []crumb{{l.h.called(l.r, l.t.Name), target{Name: l.t.Name}.href("r")}, {short(l.t.Digest), withQuery(root.href(l.r.page), l.keep...)}}
 	whole := strings.TrimSuffix(l.inner, "/")
 	if p != "." {
 		whole = l.inner + p

@@ -67,7 +67,7 @@ func (h *handler) rangeLine(w http.ResponseWriter, r *request) error {
 	}
 	layer := target{Name: t.Name, Digest: l.o.d, Path: "."}
 	return h.show(w, r, &page{name: "rangeline", Title: path.Base(t.Path) + " by range", forever: true, View: v, Command: v.Range,
-		Crumbs: []crumb{{string(t.Name), target{Name: t.Name}.href("r")}, {short(t.Digest), t.with("", false).href("r")}, {t.Path, t.href(t.pageOf(l))}, {"by range", ""}},
+		Crumbs: []crumb{{h.called(r, t.Name), target{Name: t.Name}.href("r")}, {short(t.Digest), t.with("", false).href("r")}, {t.Path, t.href(t.pageOf(l))}, {"by range", ""}},
 		Tabs:   []tab{{"file", t.href(t.pageOf(l)), false}, {"layer", layer.href("fs"), false}, {"index", layer.href("cache/0"), false}}})
 }
 

@@ -102,7 +102,7 @@ func (h *handler) size(w http.ResponseWriter, r *request) error {
 		v.Largest = append(v.Largest, sizeRow{Name: f.Path, usageSum: usageSum{Bytes: f.Bytes}, Href: t.with(f.Path, false).href("fs")})
 	}
 	v.finish()
-	p := &page{name: "size", Title: "Where the bytes are", forever: true, View: v, Crumbs: sizeCrumbs(t, "size"),
+	p := &page{name: "size", Title: "Where the bytes are", forever: true, View: v, Crumbs: h.sizeCrumbs(r, t, "size"),
 		Tabs: []tab{{"files", t.href("fs"), false}, {"sizes", t.href("size"), true}}}
 	if t.Path == "." { // below, the names that the archive has are not those of the page
 		p.Command = line("crane blob", h.word(r, t), "|", tarFlags(l), "| sort -n -r -k3")
@@ -220,8 +220,8 @@ func (v *sizeView) finish() {
 }
 
 // sizeCrumbs are the steps from the repository to a directory, on pages of one kind.
-func sizeCrumbs(t target, page string) []crumb {
-	crumbs := []crumb{{string(t.Name), target{Name: t.Name}.href("r")}, {short(t.Digest), t.with(".", true).href(page)}}
+func (h *handler) sizeCrumbs(r *request, t target, page string) []crumb {
+	crumbs := []crumb{{h.called(r, t.Name), target{Name: t.Name}.href("r")}, {short(t.Digest), t.with(".", true).href(page)}}
 	if t.Path == "." {
 		return crumbs
 	}

@@ -31,7 +31,7 @@ func (h *handler) sizes(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	return h.show(w, r, &page{name: "size", Title: "Where the bytes are", forever: len(v.Problems) == 0, View: v, Crumbs: sizeCrumbs(t, "sizes"),
+	return h.show(w, r, &page{name: "size", Title: "Where the bytes are", forever: len(v.Problems) == 0, View: v, Crumbs: h.sizeCrumbs(r, t, "sizes"),
 		Tabs:    []tab{{"image", t.with("", false).href("r"), false}, {"files", t.href("layers"), false}, {"sizes", t.href("sizes"), true}},
 		Command: h.sizesCommand(r, t)})
 }

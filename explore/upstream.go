@@ -96,6 +96,7 @@ var troubles = []struct{ part, says string }{
 	{noSuchHost, "is a name that means no address"},
 	{"HTTP response to HTTPS client", "does not speak https there"},
 	{"x509:", "shows a certificate that is not good for it"},
+	{"is offline", "is not asked: this registry is offline"},
 	{"connection refused", "refuses connections"},
 }
 
