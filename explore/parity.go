@@ -73,7 +73,7 @@ func (h *handler) parityPages() map[string]func(http.ResponseWriter, *request) e
 }
 
 // hosted are the pages whose paths other explorers begin with a registry's host.
-var hosted = []string{"r", "fs", "layers", "size", "sizes", "blob", "zurl", "referrers"}
+var hosted = []string{"r", "fs", "layers", "size", "sizes", "blob", "zurl", "referrers", "apk"}
 
 // canonical sends whoever asks in another spelling to ours, before any page is looked up. Not done means that there is no other spelling.
 func (h *handler) canonical(w http.ResponseWriter, r *request) (done bool, err error) {
