@@ -216,3 +216,29 @@ func TestThroughPatterns(t *testing.T) {
 		t.Errorf("the catalog is %s", body)
 	}
 }
+
+// TestThroughOffline has the other registry switched off: nobody asks it, and clients are told why.
+func TestThroughOffline(t *testing.T) {
+	b := newBehind(t, pullthrough.Options{Offline: true})
+	layer := []byte("layer")
+	m := manifestOf(t, digest.FromBytes(layer), len(layer))
+	if err := b.local.PutManifest(t.Context(), "hub/library/app", m); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.local.SetTag(t.Context(), "hub/library/app", "1", m.Digest, storage.Match{}); err != nil {
+		t.Fatal(err)
+	}
+	for call, want := range map[string][]string{
+		"GET hub/library/app/manifests/1":                   {`110 - "Response is Stale"`, `299 - "hub: the registry behind it is switched off here: this is what was kept"`},
+		"GET hub/library/app/manifests/" + string(m.Digest): nil,
+	} {
+		if res, _ := b.want(t, call, "200"); !slices.Equal(res.Header["Warning"], want) || res.Header.Get("Cache-Status") != "vitrine; hit" {
+			t.Errorf("%s: warnings %q, want %q; Cache-Status %q", call, res.Header["Warning"], want, res.Header.Get("Cache-Status"))
+		}
+	}
+	if _, body := b.want(t, "GET hub/library/app/manifests/2", "502 UNKNOWN"); !strings.Contains(body, "bad gateway: the registry behind it is switched off here") {
+		t.Errorf("what is not kept: %s", body)
+	}
+	b.want(t, "GET hub/library/app/blobs/"+string(digest.FromBytes(layer)), "502 UNKNOWN")
+	b.wantAsked(t, "while it is switched off")
+}

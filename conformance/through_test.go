@@ -19,7 +19,7 @@ import (
 // nothing of what a registry allows in an hour.
 func TestThroughRequests(t *testing.T) {
 	layer := layerOf(100_000)
-	b := newBehind(t, pullthrough.Options{IndexTTL: time.Hour})
+	b := newBehind(t, pullthrough.Options{IndexTTL: time.Hour, NegativeTTL: time.Hour})
 	b.token = true
 	m := b.image(t, "library/app", layer, "1")
 	b.image(t, "library/app", layer, "new")

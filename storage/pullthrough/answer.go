@@ -145,7 +145,7 @@ func answer[T any](ctx context.Context, s *asker, q question[T]) (T, error) {
 // Reasons not to ask, or not to wait. They are upstream's troubles to whoever asks.
 var (
 	errSlow    = because(storage.ErrUpstreamTimeout, "the registry behind it has not answered so far")
-	errOffline = because(storage.ErrUpstream, "the registry behind it is switched off here, and only what is kept is served")
+	errOffline = because(storage.ErrUpstream, "the registry behind it is switched off here")
 	errClosed  = because(storage.ErrUpstream, "the server is stopping")
 	errBusy    = fmt.Errorf("%w: %d questions to another registry are under way", storage.ErrTooMany, maxCalls)
 )
