@@ -168,15 +168,7 @@ func (s *Store) PutFile(ctx context.Context, name oci.Name, path string, f stora
 	}
 	r := s.repo(name)
 	dir, _ := filePath(r.dir(fileTree), path)
-	durable := false
-	for range maxTurns { // the directory goes when the last of its files does
-		if err := s.tree.mkdirs(dir); err != nil {
-			return err
-		}
-		if durable, err = s.putFile(r, path, f, when); !notThere(err) {
-			break
-		}
-	}
+	durable, err := s.putFile(r, path, dir, f, when)
 	if err != nil || durable {
 		return err
 	}
@@ -204,8 +196,13 @@ func (s *Store) contentLink(name oci.Name, d digest.Digest) (*link, error) {
 	return l, nil
 }
 
-// putFile writes the record, and reports whether that need not be made durable.
-func (s *Store) putFile(r *repo, path string, f storage.File, when storage.Match) (durable bool, err error) {
+// putFile writes the record into dir, and reports whether that need not be made durable.
+func (s *Store) putFile(r *repo, path, dir string, f storage.File, when storage.Match) (durable bool, err error) {
+	r.emptying.RLock()
+	defer r.emptying.RUnlock()
+	if err := s.tree.mkdirs(dir); err != nil {
+		return false, err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	x, old, err := s.mayChange(r, path, when)
@@ -277,6 +274,20 @@ func (s *Store) DeleteFile(ctx context.Context, name oci.Name, path string, when
 	if r == nil {
 		return unknownFile(name, path)
 	}
+	dir, link := filePath(r.dir(fileTree), path)
+	if err := s.removeFile(r, path, link, when); err != nil {
+		return err
+	}
+	if err := s.tree.syncDirs(dir); err != nil && !notThere(err) { // somebody else has removed the directory, after its last file
+		return err
+	}
+	r.emptying.Lock()
+	defer r.emptying.Unlock()
+	return s.tree.removeDirs(dir, r.dir(fileTree))
+}
+
+// removeFile removes the record.
+func (s *Store) removeFile(r *repo, path, link string, when storage.Match) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	x, old, err := s.mayChange(r, path, storage.Match{})
@@ -284,16 +295,15 @@ func (s *Store) DeleteFile(ctx context.Context, name oci.Name, path string, when
 		return err
 	}
 	if old.Digest == "" {
-		return unknownFile(name, path)
+		return unknownFile(r.name, path)
 	}
 	if !when.Holds(old.Digest) {
-		return fmt.Errorf("%w: %.256q in %s has %.80q", storage.ErrFileMatch, path, name, old.Digest)
+		return fmt.Errorf("%w: %.256q in %s has %.80q", storage.ErrFileMatch, path, r.name, old.Digest)
 	}
-	dir, link := filePath(r.dir(fileTree), path)
 	if err := s.tree.remove(link); err != nil {
 		return err
 	}
 	x.hold(old.Digest, -1)
 	x.version++
-	return errors.Join(s.tree.syncDirs(dir), s.tree.removeDirs(dir, r.dir(fileTree)))
+	return nil
 }

@@ -27,7 +27,8 @@ type repo struct {
 	linked int        // counts the referrers that came and went
 	files  *repoFiles // nil until first needed
 
-	publishing sync.Mutex // held by whoever makes a generation, before mu
+	publishing sync.Mutex   // held by whoever makes a generation, before mu
+	emptying   sync.RWMutex // of directories of files: held for writing while they are removed, for reading from making one until a file is in it; before mu
 }
 
 // dir returns the path of one of the repository's directories: "_blobs", "sha256".
