@@ -27,6 +27,7 @@ var (
 	ErrBody                = errors.New("the request's body did not arrive")
 	ErrTooManyTags         = errors.New("too many tags")
 	ErrCondition           = errors.New("a condition that cannot be kept")
+	ErrPackage             = errors.New("no package that belongs there")
 )
 
 // errorTable gives each error its code (distribution-spec, "Error Codes") and status. The server reads it from left to right (Lookup), the
@@ -68,6 +69,7 @@ var errorTable = []struct {
 	{ErrTooManyTags, "UNSUPPORTED", http.StatusRequestURITooLong},
 	{ErrQuery, "UNSUPPORTED", http.StatusBadRequest},
 	{ErrCondition, "UNSUPPORTED", http.StatusBadRequest},
+	{ErrPackage, "FILE_INVALID", http.StatusBadRequest},
 	{ErrNoRoute, "UNSUPPORTED", http.StatusNotFound},
 }
 

@@ -49,7 +49,8 @@ type Repository struct {
 	Type    Type
 	Package Package
 	Reader  storage.FileReader
-	Store   Store // nil: nothing can be put or deleted
+	Store   Store  // nil: nothing can be put or deleted
+	Key     string // the name of the public key that signs the indexes made here: /keys/NAME.rsa.pub; "": none
 }
 
 // Options are what a handler may be told. Nil and zero: everything is allowed.
@@ -58,6 +59,7 @@ type Options struct {
 	ReadOnly     bool          // every write is 405
 	ExternalURL  string        // where clients find this server, if not at the Host that they ask for
 	StallTimeout time.Duration // a body that sends no byte for so long has ended; 0: a minute
+	Keys         *AlpineKeys   // nil: no repository has a key
 	Log          *slog.Logger  // gets what the client is not told; nil: discard
 }
 
@@ -89,6 +91,7 @@ type action func(h *handler, w http.ResponseWriter, r *http.Request, rt route) e
 var endpoints = map[endpoint]map[string]action{
 	repositoryList: {"GET": (*handler).getRepositories, "HEAD": (*handler).getRepositories},
 	directory:      {"GET": (*handler).getDirectory, "HEAD": (*handler).getDirectory},
+	publicKey:      {"GET": (*handler).getKey, "HEAD": (*handler).getKey},
 	file:           {"GET": (*handler).getFile, "HEAD": (*handler).headFile, "PUT": (*handler).putFile, "DELETE": (*handler).deleteFile},
 }
 

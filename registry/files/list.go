@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -92,19 +91,12 @@ func (h *handler) getRepositories(w http.ResponseWriter, r *http.Request, rt rou
 	}
 	l := listing{Entries: []entry{}}
 	for _, repo := range h.repos {
-		if (rt.kind == "" || rt.kind == repo.Type) && mayRead(r, repo) {
+		if (rt.kind == "" || rt.kind == repo.Type) && readable(r, repo) == nil {
 			l.Entries = append(l.Entries, entry{Name: string(repo.Name) + "/", Type: string(repo.Type), Package: repo.Package})
 		}
 	}
 	slices.SortFunc(l.Entries, func(a, b entry) int { return cmp.Compare(a.Name, b.Name) })
 	return l.write(w, r)
-}
-
-func mayRead(r *http.Request, repo *Repository) bool {
-	for _, err := range repo.Reader.ListFiles(r.Context(), repo.Name, "", "") {
-		return !errors.Is(err, storage.ErrDenied) && !errors.Is(err, storage.ErrNoIdentity)
-	}
-	return true
 }
 
 // page reads which page of a listing is wanted.

@@ -18,6 +18,7 @@ const (
 	repositoryList endpoint = iota + 1 // /files/
 	directory                          // /files/NAME/DIR/
 	file                               // /files/NAME/PATH
+	publicKey                          // /keys/KEY.rsa.pub
 )
 
 // route is a parsed path. kind is "" below /files.
@@ -25,7 +26,7 @@ type route struct {
 	endpoint endpoint
 	kind     Type
 	repo     *Repository // of all but a list of repositories
-	path     string      // of the file, or of the directory, "" for the topmost
+	path     string      // of the file, or of the directory, "" for the topmost; the name of a key
 }
 
 // prefixes are what comes before the name of a repository.
@@ -42,7 +43,7 @@ var prefixes = []struct {
 // Serves reports whether a decoded path of a URL is one of this package's.
 func Serves(path string) bool {
 	_, _, ok := cutPrefix(path)
-	return ok
+	return ok || strings.HasPrefix(path, keyPrefix)
 }
 
 func cutPrefix(path string) (rest string, kind Type, ok bool) {
@@ -57,6 +58,9 @@ func cutPrefix(path string) (rest string, kind Type, ok bool) {
 // route reads the path of u. Each component of it is decoded once, by itself: a slash that was escaped is no separator, and no part of a name either.
 // Errors wrap api.ErrNoRoute, storage.ErrRepoUnknown and storage.ErrFilePath.
 func (h *handler) route(u *url.URL) (route, error) {
+	if name, ok := strings.CutPrefix(u.Path, keyPrefix); ok {
+		return h.routeKey(name)
+	}
 	rest, kind, ok := cutPrefix(u.EscapedPath())
 	if !ok {
 		return route{}, fmt.Errorf("%w: %.80q", api.ErrNoRoute, u.Path)

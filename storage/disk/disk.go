@@ -11,6 +11,7 @@
 //	  repos/NAME/_files/tree/@DIR/FILE            -> JSON: what the path DIR/FILE is, see filename.go
 //	  repos/NAME/_files/generations/@DIR/N-MS     files of DIR that were published at once
 //	  uploads/ID, uploads/ID.state                bytes so far; -> "SIZE ALGORITHM HASHSTATE NAME"
+//	  keys/NAME                                   what the server signs with, for its owner alone
 //	  cache/                                      derived data, may be deleted at any time
 //
 // An arrow is a symbolic link whose target is the record. A leading "_" is no legal name component, so nothing collides.
@@ -66,6 +67,7 @@ type Store struct {
 	uploads   sessions
 	keeping   keeping
 	checking  sync.Mutex
+	secrets   sync.Mutex
 }
 
 // Bounds of the caches: entries, and bytes where entries differ in size. A full cache is emptied.

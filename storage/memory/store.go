@@ -27,6 +27,7 @@ type Store struct {
 	repos   map[oci.Name]*repository // those that exist: none of them is empty
 	blobs   map[digest.Digest]*content
 	uploads map[string]*session
+	secrets secrets
 }
 
 // repository is what one repository holds. Its blobs are counted only: content knows who links it.

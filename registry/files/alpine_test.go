@@ -1,0 +1,232 @@
+package files_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"vitrine/explore/apk"
+	"vitrine/explore/apk/apktest"
+	"vitrine/registry/files"
+	"vitrine/storage/memory"
+	"vitrine/storage/oci"
+)
+
+// pack makes the package of a line such as "NAME VERSION ARCH CONTENT".
+func pack(t *testing.T, line string) string {
+	t.Helper()
+	f := strings.Fields(line)
+	return string(apktest.Build(t, apktest.Package{Name: f[0], Version: f[1], Arch: f[2], Files: map[string]string{"usr/f": f[3]}}))
+}
+
+// alpineSite is a site with a local Alpine repository "ours".
+func alpineSite(t *testing.T) *site {
+	t.Helper()
+	m := memory.New()
+	keys := files.NewAlpineKeys(m, 1024)
+	a := files.NewAlpineLocal(m, keys, slog.New(slog.DiscardHandler))
+	t.Cleanup(a.Close)
+	a.SetKeys(map[oci.Name]string{"ours": "us.rsa.pub"})
+	return serve(t, m, []files.Repository{{Name: "ours", Type: files.LocalType, Package: files.Alpine, Reader: a, Store: a, Key: "us.rsa.pub"}}, &files.Options{Keys: keys})
+}
+
+// listed does what apk update does with the index of a directory, and returns the packages in it, in order.
+func (s *site) listed(dir string, keys apk.Keys) string {
+	s.t.Helper()
+	r := s.do("GET " + dir + "/APKINDEX.tar.gz")
+	if r.StatusCode == 404 {
+		return "none"
+	}
+	x, err := apk.OpenIndex(strings.NewReader(r.body), int64(len(r.body)))
+	if err != nil {
+		s.t.Fatalf("%s: %d %v", dir, r.StatusCode, err)
+	}
+	if _, err := x.Verify(s.t.Context(), keys); err != nil {
+		s.t.Fatalf("%s: %v", dir, err)
+	}
+	var all []string
+	for rec, err := range x.Records(s.t.Context()) {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		all = append(all, rec.Name+"-"+rec.Version)
+	}
+	return strings.Join(all, " ")
+}
+
+// installs does what apk add does with every package of an index.
+func (s *site) installs(dir string) {
+	s.t.Helper()
+	r := s.do("GET " + dir + "/APKINDEX.tar.gz")
+	x, err := apk.OpenIndex(strings.NewReader(r.body), int64(len(r.body)))
+	if err != nil {
+		s.t.Fatalf("%s: %v", dir, err)
+	}
+	all, err := x.Files(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for name, id := range all {
+		p := s.do("GET " + dir + "/" + name)
+		if err := apk.Verify(s.t.Context(), strings.NewReader(p.body), int64(len(p.body)), id); p.StatusCode != 200 || err != nil {
+			s.t.Errorf("%s/%s = %d: %v", dir, name, p.StatusCode, err)
+		}
+	}
+}
+
+func (s *site) keys(name string) apk.Keys {
+	s.t.Helper()
+	keys := apk.Keys{}
+	if err := keys.Add(name, []byte(s.want("GET /keys/"+name, 200).body)); err != nil {
+		s.t.Fatal(err)
+	}
+	return keys
+}
+
+func TestAlpineLocal(t *testing.T) {
+	s := alpineSite(t)
+	keys := s.keys("us.rsa.pub")
+	s.want("GET /keys/other.rsa.pub", 404)
+	for _, tt := range []struct {
+		call, pack string // "METHOD PATH", a package
+		status     int
+		want       string // what x86_64, aarch64 and noarch list then
+	}{
+		{"PUT x86_64/b-1-r0.apk", "b 1-r0 x86_64 b", 201, "b-1-r0|none|none"},
+		{"PUT x86_64/a-2-r0.apk", "a 2-r0 x86_64 a", 201, "a-2-r0 b-1-r0|none|none"},
+		{"PUT x86_64/a-2-r0.apk", "a 2-r0 x86_64 a", 204, "a-2-r0 b-1-r0|none|none"},
+		{"PUT x86_64/a-2-r0.apk", "a 2-r0 x86_64 another", 204, "a-2-r0 b-1-r0|none|none"},
+		{"PUT x86_64/a-10-r0.apk", "a 10-r0 x86_64 ten", 201, "a-2-r0 a-10-r0 b-1-r0|none|none"},
+		{"PUT x86_64/a-3-r0.apk", "a 2-r0 x86_64 a", 400, "a-2-r0 a-10-r0 b-1-r0|none|none"},
+		{"PUT aarch64/b-1-r0.apk", "b 1-r0 x86_64 b", 400, "a-2-r0 a-10-r0 b-1-r0|none|none"},
+		{"PUT b-1-r0.apk", "b 1-r0 x86_64 b", 400, "a-2-r0 a-10-r0 b-1-r0|none|none"},
+		{"PUT x86_64/n-1-r0.apk", "n 1-r0 noarch n", 201, "a-2-r0 a-10-r0 b-1-r0 n-1-r0|none|n-1-r0"},
+		{"PUT aarch64/b-1-r0.apk", "b 1-r0 aarch64 b", 201, "a-2-r0 a-10-r0 b-1-r0 n-1-r0|b-1-r0 n-1-r0|n-1-r0"},
+		{"PUT aarch64/m-1-r0.apk", "m 1-r0 noarch m", 201, "a-2-r0 a-10-r0 b-1-r0 m-1-r0 n-1-r0|b-1-r0 m-1-r0 n-1-r0|m-1-r0 n-1-r0"},
+		{"PUT noarch/n-1-r0.apk", "n 1-r0 noarch renewed", 204, "a-2-r0 a-10-r0 b-1-r0 m-1-r0 n-1-r0|b-1-r0 m-1-r0 n-1-r0|m-1-r0 n-1-r0"},
+		{"PUT noarch/b-1-r0.apk", "b 1-r0 noarch all", 201, "a-2-r0 a-10-r0 b-1-r0 m-1-r0 n-1-r0|b-1-r0 m-1-r0 n-1-r0|b-1-r0 m-1-r0 n-1-r0"},
+		{"DELETE x86_64/b-1-r0.apk", "", 204, "a-2-r0 a-10-r0 m-1-r0 n-1-r0|b-1-r0 m-1-r0 n-1-r0|b-1-r0 m-1-r0 n-1-r0"},
+		{"DELETE aarch64/n-1-r0.apk", "", 204, "a-2-r0 a-10-r0 m-1-r0|b-1-r0 m-1-r0|b-1-r0 m-1-r0"},
+		{"DELETE x86_64/n-1-r0.apk", "", 404, "a-2-r0 a-10-r0 m-1-r0|b-1-r0 m-1-r0|b-1-r0 m-1-r0"},
+		{"DELETE x86_64/APKINDEX.tar.gz", "", 409, "a-2-r0 a-10-r0 m-1-r0|b-1-r0 m-1-r0|b-1-r0 m-1-r0"},
+		{"PUT x86_64/APKINDEX.tar.gz", "b 1-r0 x86_64 b", 409, "a-2-r0 a-10-r0 m-1-r0|b-1-r0 m-1-r0|b-1-r0 m-1-r0"},
+	} {
+		method, path, _ := strings.Cut(tt.call, " ")
+		call := method + " /files/ours/v3/" + path
+		if tt.pack != "" {
+			call += " -d " + pack(t, tt.pack)
+		}
+		if r := s.do(call); r.StatusCode != tt.status {
+			t.Errorf("%s of %q = %d %.200s, want %d", tt.call, tt.pack, r.StatusCode, r.body, tt.status)
+		}
+		got := s.listed("/files/ours/v3/x86_64", keys) + "|" + s.listed("/files/ours/v3/aarch64", keys) + "|" + s.listed("/files/ours/v3/noarch", keys)
+		if got != tt.want {
+			t.Errorf("after %s of %q: %s, want %s", tt.call, tt.pack, got, tt.want)
+		}
+	}
+	for _, arch := range []string{"x86_64", "aarch64", "noarch"} {
+		s.installs("/files/ours/v3/" + arch)
+	}
+}
+
+// TestAlpineLocalRefuses: what is no package is not kept, under no path.
+func TestAlpineLocalRefuses(t *testing.T) {
+	s := alpineSite(t)
+	good := pack(t, "a 1-r0 x86_64 a")
+	for name, content := range map[string]string{
+		"text": "hello", "cut short": good[:len(good)-20], "with more behind it": good + "x", "damaged": good[:len(good)-30] + strings.Repeat("x", 30),
+		"an index": string(must(apk.WriteIndex(apk.All(nil), nil))), "version 3": "ADBd1234567890", "only gzip": string(apktest.Gzip(t, []byte("x"))),
+	} {
+		if r := s.do("PUT /files/ours/x86_64/a-1-r0.apk -d " + content); r.StatusCode != 400 {
+			t.Errorf("%s: %d %.200s, want 400", name, r.StatusCode, r.body)
+		}
+	}
+	s.want("GET /files/ours/x86_64/a-1-r0.apk", 404)
+	s.want("GET /files/ours/x86_64/APKINDEX.tar.gz", 404)
+	if r := s.do("PUT /files/ours/README -d text"); r.StatusCode != 201 {
+		t.Errorf("a file that is no package: %d", r.StatusCode)
+	}
+	s.want("PUT /files/ours/x86_64/a-1-r0.apk -H If-None-Match: * -d "+good, 201)
+	s.want("PUT /files/ours/x86_64/a-1-r0.apk -H If-None-Match: * -d "+pack(t, "a 1-r0 x86_64 b"), 412)
+	s.installs("/files/ours/x86_64")
+}
+
+func must(b []byte, err error) []byte {
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// TestAlpineLocalAtOnce: whoever is answered finds the package in the index, what the index names is there, and there are fewer indexes than packages.
+func TestAlpineLocalAtOnce(t *testing.T) {
+	const clients, each = 8, 6
+	s := alpineSite(t)
+	keys := s.keys("us.rsa.pub")
+	packs := map[string]string{}
+	for i := range clients * each {
+		packs[fmt.Sprintf("p%d-1-r0.apk", i)] = pack(t, fmt.Sprintf("p%d 1-r0 %s %d", i, []string{"x86_64", "noarch"}[i%2], i))
+	}
+	names := slices.Sorted(maps.Keys(packs))
+	var wg sync.WaitGroup
+	for c := range clients {
+		wg.Go(func() {
+			for _, name := range names[c*each : c*each+each] {
+				if r := s.do("PUT /files/ours/x86_64/" + name + " -d " + packs[name]); r.StatusCode != 201 {
+					t.Errorf("%s: %d %.100s", name, r.StatusCode, r.body)
+				}
+				if !slices.Contains(strings.Fields(s.listed("/files/ours/x86_64", keys)), strings.TrimSuffix(name, ".apk")) {
+					t.Errorf("%s is not in the index", name)
+				}
+				if len(name)%2 == 0 {
+					s.want("DELETE /files/ours/x86_64/"+name, 204)
+				}
+			}
+		})
+	}
+	wg.Go(func() {
+		for range 10 {
+			s.listed("/files/ours/noarch", keys)
+		}
+	})
+	wg.Wait()
+	s.installs("/files/ours/x86_64")
+	s.installs("/files/ours/noarch")
+	var last int64
+	for g, err := range s.store.Generations(t.Context(), "ours", "x86_64") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = max(last, g.Number)
+	}
+	if last == 0 {
+		t.Error("no generation")
+	}
+	t.Logf("%d indexes of %d packages", last, len(packs))
+}
+
+// TestAlpineKey: a key stays, and each name has its own.
+func TestAlpineKey(t *testing.T) {
+	m := memory.New()
+	var got [3][]byte
+	for i, name := range []string{"a.rsa.pub", "a.rsa.pub", "b.rsa.pub"} {
+		k, err := files.NewAlpineKeys(m, 1024).Key(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[i] = must(k.PublicPEM())
+	}
+	if !bytes.Equal(got[0], got[1]) || bytes.Equal(got[0], got[2]) {
+		t.Errorf("keys %q", got)
+	}
+	for _, name := range []string{"", "a", "../a.rsa.pub", ".rsa.pub", strings.Repeat("a", 79) + ".rsa.pub"} {
+		if _, err := files.NewAlpineKeys(m, 1024).Key(t.Context(), name); err == nil {
+			t.Errorf("a key called %q", name)
+		}
+	}
+}
