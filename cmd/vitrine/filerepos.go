@@ -20,7 +20,18 @@ func (s *server) serveFiles(l *live) {
 			repos[i] = guarded(repos[i], s.policy)
 		}
 	}
-	l.files = files.New(repos, &files.Options{NoDelete: !l.delete, ReadOnly: l.readOnly, StallTimeout: l.stall, ExternalURL: l.externalURL, Log: s.log})
+	l.readers = map[oci.Name]storage.FileReader{}
+	for _, r := range repos {
+		l.readers[r.Name] = r.Reader
+	}
+	l.files = files.New(repos, &files.Options{
+		NoDelete: !l.delete, ReadOnly: l.readOnly, StallTimeout: l.stall, ExternalURL: l.externalURL, Keys: s.mounts.files.keys, Log: s.log,
+	})
+}
+
+// filesOf returns who reads the repository of files that l has by that name, for the explorer; nil if there is none.
+func filesOf(l *live) func(oci.Name) storage.FileReader {
+	return func(name oci.Name) storage.FileReader { return l.readers[name] }
 }
 
 // guarded is r for those who may.
@@ -34,10 +45,18 @@ func guarded(r files.Repository, policy func() *auth.Policy) files.Repository {
 	return r
 }
 
+// keeper is a store of files that has keys as well: what is in the root, or in memory.
+type keeper interface {
+	files.Keeper
+	storage.SecretKeeper
+}
+
 // filesMounts are the repositories of files. A remote one whose configuration stays as it was goes on with what it knows and what it is downloading.
 type filesMounts struct {
-	kept   files.Keeper
+	kept   keeper
 	local  files.Store
+	alpine *files.AlpineLocal
+	keys   *files.AlpineKeys
 	remote map[string]*fetched // of reloads, one at a time
 	log    *slog.Logger
 }
@@ -61,8 +80,9 @@ func (f *fetched) close() {
 	f.upstream.Close()
 }
 
-func newFilesMounts(kept files.Keeper, log *slog.Logger) filesMounts {
-	return filesMounts{kept: kept, local: files.NewLocal(kept, log), log: log}
+func newFilesMounts(kept keeper, log *slog.Logger) filesMounts {
+	keys := files.NewAlpineKeys(kept, 0)
+	return filesMounts{kept: kept, local: files.NewLocal(kept, log), alpine: files.NewAlpineLocal(kept, keys, log), keys: keys, log: log}
 }
 
 // put has what p wants stand from now on, and returns what is there no longer.
@@ -108,23 +128,29 @@ func (m *filesMounts) close() {
 	for _, f := range m.remote {
 		f.close()
 	}
+	m.alpine.Close()
 }
 
 // repositories are those of c that hold files.
 func (m *filesMounts) repositories(c *config) (all []files.Repository) {
-	members := map[string]files.Member{}
+	members, keys := map[string]files.Member{}, map[oci.Name]string{}
 	for _, r := range c.repositories {
-		name := oci.Name(r.name)
+		one := files.Repository{Name: oci.Name(r.name), Type: files.Type(r.kind), Package: files.Package(r.pkg), Key: r.keyFile()}
 		switch {
-		case r.pkg == "docker":
-		case r.kind == "local":
-			members[r.name] = files.Member{Name: name, Type: files.LocalType, Reader: m.local}
-			all = append(all, files.Repository{Name: name, Type: files.LocalType, Package: files.Package(r.pkg), Reader: m.local, Store: m.local})
+		case r.pkg == "docker" || r.kind == "virtual":
+			continue
 		case r.kind == "remote":
-			members[r.name] = files.Member{Name: name, Type: files.RemoteType, Reader: m.remote[r.name].reader}
-			all = append(all, files.Repository{Name: name, Type: files.RemoteType, Package: files.Package(r.pkg), Reader: m.remote[r.name].reader})
+			one.Reader = m.remote[r.name].reader
+		case r.pkg == "alpine":
+			keys[one.Name] = one.Key
+			one.Reader, one.Store = m.alpine, m.alpine
+		default:
+			one.Reader, one.Store = m.local, m.local
 		}
+		members[r.name] = files.Member{Name: one.Name, Type: one.Type, Reader: one.Reader}
+		all = append(all, one)
 	}
+	m.alpine.SetKeys(keys)
 	for _, r := range c.repositories {
 		if r.kind == "virtual" && r.pkg != "docker" {
 			all = append(all, files.Repository{Name: oci.Name(r.name), Type: files.VirtualType, Package: files.Package(r.pkg), Reader: m.virtual(r, members)})

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"vitrine/registry/files"
 	"vitrine/registry/remote"
 	"vitrine/storage"
 	"vitrine/storage/mux"
@@ -47,7 +46,7 @@ type through struct {
 }
 
 // newMounts keeps images in kept and files in local, which are the same.
-func newMounts(kept storage.Store, local files.Keeper, log *slog.Logger) *mounts {
+func newMounts(kept storage.Store, local keeper, log *slog.Logger) *mounts {
 	m := &mounts{Store: mux.New(kept, nil), kept: kept, files: newFilesMounts(local, log), log: log, uses: newGenerations()}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.now.Store(&plan{config: &config{}})

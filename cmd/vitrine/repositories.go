@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"vitrine/explore/apk"
 	"vitrine/storage/oci"
 )
 
@@ -109,6 +110,9 @@ func (l *repositoryLoader) check(r *repository) {
 		if o := l.standsFor(host); o != nil && o != r {
 			l.say(n.find("namespaces").value.items[i].at, "%s.namespaces[%d]: %s stands for %.64q already", path, i, o.name, host)
 		}
+	}
+	if name := r.keyFile(); name != "" && apk.CheckKeyName(name) != nil {
+		l.say(n.at, "%s.key_name: %.100q can't be the name of a key: want letters, digits and @._+-, 78 at most", path, strings.TrimSuffix(name, ".rsa.pub"))
 	}
 	switch r.kind {
 	case "remote":

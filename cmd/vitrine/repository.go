@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ type repository struct {
 
 	members []string
 	reserve bool
+	keyName string // "": that of the repository
 }
 
 // repositoryField is a key that a repository may have.
@@ -75,6 +77,16 @@ var repositoryFields = []repositoryField{
 		func(r *repository) value { return nameList{p: &r.members} }},
 	{"reserve", "remote virtual", "docker", "of a virtual repository, and of a mirror: names that a local repository has images of are never looked for elsewhere, so that nobody else's image can stand in for one of ours",
 		func(r *repository) value { return boolean{&r.reserve} }},
+	{"key_name", "local virtual", "alpine", "what the key is called that signs the repository's indexes: its public half is at `/keys/KEY_NAME.rsa.pub`, and made when it is first used. Repositories with the same name have the same key; without it, it is the repository's",
+		func(r *repository) value { return text{&r.keyName} }},
+}
+
+// keyFile is what the public key that signs r's indexes is called, "" where none does.
+func (r *repository) keyFile() string {
+	if r.pkg != "alpine" || r.kind == "remote" {
+		return ""
+	}
+	return cmp.Or(r.keyName, r.name) + ".rsa.pub"
 }
 
 func newRepository(name string) *repository {

@@ -19,6 +19,7 @@ import (
 	"vitrine/storage"
 	"vitrine/storage/disk"
 	"vitrine/storage/memory"
+	"vitrine/storage/oci"
 	"vitrine/storage/watch"
 )
 
@@ -54,6 +55,7 @@ type live struct {
 	registry http.Handler
 	explorer http.Handler
 	files    http.Handler
+	readers  map[oci.Name]storage.FileReader // of repositories of files, as whoever asks may
 }
 
 // newServer makes a server of all that a configuration names but the store. Its errors are errUsage.
@@ -150,7 +152,7 @@ func (s *server) openStore() error {
 		s.indexer = explore.NewIndexer(&explore.IndexerOptions{Cache: cache, Log: s.log})
 		told = watch.New(s.kept, s.enqueue)
 	}
-	s.mounts = newMounts(told, s.kept.(files.Keeper), s.log)
+	s.mounts = newMounts(told, s.kept.(keeper), s.log)
 	s.mounts.put(s.first)
 	s.store = s.mounts.Store
 	first := *s.live.Load()
@@ -193,7 +195,7 @@ func (s *server) close() error {
 // serveStore makes the handlers of l: both see the store as whoever asks may.
 func (s *server) serveStore(l *live) {
 	store := s.store
-	eo := explore.Options{Indexer: s.indexer, ExternalURL: l.externalURL, NoPush: l.readOnly, Foreign: l.exploreForeign, Configured: s.configured(l), Version: buildVersion(), Log: s.log}
+	eo := explore.Options{Indexer: s.indexer, ExternalURL: l.externalURL, NoPush: l.readOnly, Foreign: l.exploreForeign, Configured: s.configured(l), Files: filesOf(l), Version: buildVersion(), Log: s.log}
 	if l.users != nil {
 		store = auth.Guard(store, s.policy)
 		eo.User = auth.UserFrom

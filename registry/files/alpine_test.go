@@ -9,12 +9,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"vitrine/explore/apk"
 	"vitrine/explore/apk/apktest"
 	"vitrine/registry/files"
 	"vitrine/storage/memory"
 	"vitrine/storage/oci"
+	"vitrine/storage/pullthrough"
 )
 
 // pack makes the package of a line such as "NAME VERSION ARCH CONTENT".
@@ -228,5 +230,52 @@ func TestAlpineKey(t *testing.T) {
 		if _, err := files.NewAlpineKeys(m, 1024).Key(t.Context(), name); err == nil {
 			t.Errorf("a key called %q", name)
 		}
+	}
+}
+
+// TestRemoteAlpineGenerations: what the index no longer names is verified by an index before; what it names anew takes the place of what was kept; the rest
+// passes if it is what it says of itself.
+func TestRemoteAlpineGenerations(t *testing.T) {
+	u := startUpstream(t)
+	first := alpineRepository(t, "x86_64/", "a-1-r0=one", "b-1-r0=b")
+	var second map[string]string
+	for i := range 1000 { // until it has as many bytes as the first
+		second = alpineRepository(t, "x86_64/", fmt.Sprintf("a-1-r0=%03d", i), "a-2-r0=next")
+		if len(first["x86_64/a-1-r0.apk"]) == len(second["x86_64/a-1-r0.apk"]) {
+			break
+		}
+	}
+	u.replace(maps.Clone(first))
+	s := throughFormat(t, u, files.Alpine, pullthrough.FilesOptions{IndexTTL: -1, Patience: time.Minute})
+	const base = "/files/hub/x86_64/"
+	served := func(name, want string) {
+		t.Helper()
+		r := s.do("GET " + base + name)
+		if whole := r.StatusCode == 200 && !strings.Contains(r.body, " broken: "); whole != (want != "") || whole && r.body != want {
+			t.Errorf("%s = %d with %d bytes, want %d", name, r.StatusCode, len(r.body), len(want))
+		}
+	}
+	served("APKINDEX.tar.gz", first["x86_64/APKINDEX.tar.gz"])
+	served("a-1-r0.apk", first["x86_64/a-1-r0.apk"])
+	u.replace(maps.Clone(second))
+	served("APKINDEX.tar.gz", second["x86_64/APKINDEX.tar.gz"])
+	served("a-1-r0.apk", second["x86_64/a-1-r0.apk"])
+	u.put("x86_64/b-1-r0.apk", alpinePackage(t, "b-1-r0", "x86_64", "forged"))
+	served("b-1-r0.apk", "")
+	u.put("x86_64/b-1-r0.apk", first["x86_64/b-1-r0.apk"])
+	served("b-1-r0.apk", first["x86_64/b-1-r0.apk"])
+	u.replace(map[string]string{"x86_64/Packages.adb": "ADBd", "x86_64/c-1-r0.apk": "ADBd of version 3", "x86_64/d-1-r0.apk": "neither"})
+	served("a-1-r0.apk", second["x86_64/a-1-r0.apk"]) // kept
+	served("b-1-r0.apk", first["x86_64/b-1-r0.apk"])
+	served("APKINDEX.tar.gz", second["x86_64/APKINDEX.tar.gz"])
+	served("Packages.adb", "ADBd")
+	served("c-1-r0.apk", "ADBd of version 3")
+	served("d-1-r0.apk", "")
+	n := 0
+	for range s.store.Generations(t.Context(), "hub", "x86_64") {
+		n++
+	}
+	if n != 2 {
+		t.Errorf("%d generations, want 2", n)
 	}
 }

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/opencontainers/go-digest"
+
+	"vitrine/explore/apk"
 	"vitrine/storage"
 	"vitrine/storage/oci"
 )
@@ -18,19 +21,21 @@ import (
 type Through struct {
 	pkg      Package
 	name     oci.Name
-	kept     storage.FileReader // as it is, without upstream
+	kept     Keeper // as it is, without upstream
 	upstream storage.FileUpstream
 
 	mu      sync.Mutex
 	indexes map[string]any // by digest of what was parsed: *alpineIndex or *rpmIndex
+
+	checksums map[digest.Digest]apk.Checksum // of kept packages
 }
 
 // maxIndexes bounds the indexes that are in memory, of some 10 MB each.
 const maxIndexes = 4
 
 // NewThrough returns what the repository name knows, whose files are kept in kept and come from upstream.
-func NewThrough(p Package, name oci.Name, kept storage.FileReader, upstream storage.FileUpstream) *Through {
-	return &Through{pkg: p, name: name, kept: kept, upstream: upstream, indexes: map[string]any{}}
+func NewThrough(p Package, name oci.Name, kept Keeper, upstream storage.FileUpstream) *Through {
+	return &Through{pkg: p, name: name, kept: kept, upstream: upstream, indexes: map[string]any{}, checksums: map[digest.Digest]apk.Checksum{}}
 }
 
 // Bundle gets what an index is published with: pullthrough.Bundle.
@@ -41,17 +46,23 @@ type Bundle interface {
 
 // Root is the path of the index that the file at path is published with, "" if it stands alone.
 func (t *Through) Root(path string) string {
-	if t.pkg == RPM {
+	switch t.pkg {
+	case RPM:
 		return rpmRoot(path)
+	case Alpine:
+		return alpineRoot(path)
 	}
 	return ""
 }
 
-// Publishes reports whether there are indexes that are published with other files.
-func (t *Through) Publishes() bool { return t.pkg == RPM }
+// Publishes reports whether there are indexes that are published as generations.
+func (t *Through) Publishes() bool { return t.pkg == RPM || t.pkg == Alpine }
 
 // Publish returns the files of the generation of an index that has changed to f.
 func (t *Through) Publish(ctx context.Context, root string, f storage.File, b Bundle) (base string, files map[string]storage.File, err error) {
+	if t.pkg == Alpine { // which is published alone: the packages stay where they are
+		return up(root), nil, nil
+	}
 	files, err = t.publishRPM(ctx, root, f, b)
 	return path.Dir(root), files, err
 }
@@ -78,15 +89,18 @@ func parsed[T any](ctx context.Context, t *Through, path string, parse func(stor
 		return none, err
 	}
 	defer b.Close()
-	key := string(f.Digest) + " " + path
+	return remembered(t, string(f.Digest)+" "+path, b, parse)
+}
+
+// remembered returns what parse makes of b, or what it made of the last that had the same key.
+func remembered[T any](t *Through, key string, b storage.Blob, parse func(storage.Blob) (T, error)) (x T, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock() // one at a time: they are large
 	if x, ok := t.indexes[key].(T); ok {
 		return x, nil
 	}
-	x, err := parse(b)
-	if err != nil {
-		return none, fmt.Errorf("%.256q: %w", path, err)
+	if x, err = parse(b); err != nil {
+		return x, fmt.Errorf("%.256q: %w", key, err)
 	}
 	if len(t.indexes) >= maxIndexes {
 		clear(t.indexes)
@@ -144,9 +158,7 @@ func (r *renewing) drop(ctx context.Context, path string) {
 
 func (t *Through) isReplaced(ctx context.Context, p string, f storage.File) bool {
 	if t.pkg == Alpine {
-		index, err := t.alpineIndex(ctx, p)
-		want, ok := index[path.Base(p)]
-		return err == nil && ok && want.Size != f.Size
+		return t.isReplacedAlpine(ctx, p, f)
 	}
 	want, err := t.listed(ctx, p)
 	return err == nil && want.Type == "sha256" && want.Hex != f.Digest.Encoded()
