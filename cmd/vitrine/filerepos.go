@@ -55,6 +55,7 @@ type keeper interface {
 type filesMounts struct {
 	kept   keeper
 	local  files.Store
+	rpm    *files.RPMLocal
 	alpine *files.AlpineLocal
 	keys   *files.AlpineKeys
 	remote map[string]*fetched // of reloads, one at a time
@@ -82,7 +83,7 @@ func (f *fetched) close() {
 
 func newFilesMounts(kept keeper, log *slog.Logger) filesMounts {
 	keys := files.NewAlpineKeys(kept, 0)
-	return filesMounts{kept: kept, local: files.NewLocal(kept, log), alpine: files.NewAlpineLocal(kept, keys, log), keys: keys, log: log}
+	return filesMounts{kept: kept, local: files.NewLocal(kept, log), rpm: files.NewRPMLocal(kept, log), alpine: files.NewAlpineLocal(kept, keys, log), keys: keys, log: log}
 }
 
 // put has what p wants stand from now on, and returns what is there no longer.
@@ -144,6 +145,8 @@ func (m *filesMounts) repositories(c *config) (all []files.Repository) {
 		case r.pkg == "alpine":
 			keys[one.Name] = one.Key
 			one.Reader, one.Store = m.alpine, m.alpine
+		case r.pkg == "rpm":
+			one.Reader, one.Store = m.rpm, m.rpm
 		default:
 			one.Reader, one.Store = m.local, m.local
 		}
