@@ -147,10 +147,10 @@ func (b *bench) round(w workload, t *target, j *job) (sample, error) {
 	return s, err
 }
 
-// work does operations until the time or the round's share is used up, or one fails.
+// work does operations, one at least, until the time or the round's share is used up, or one fails.
 func (t *tally) work(c *conn, j *job, next *atomic.Int64, end time.Time) {
 	t.times = make([]time.Duration, 0, 1<<14)
-	for now := time.Now(); now.Before(end); {
+	for now := time.Now(); len(t.times) == 0 || now.Before(end); {
 		i := int(next.Add(1)) - 1
 		if j.limit > 0 && i >= j.limit {
 			return
