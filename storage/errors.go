@@ -29,6 +29,7 @@ var (
 	ErrNoIdentity  = errors.New("authentication required")            // whoever asks is not known, and somebody known might
 	ErrTooMany     = errors.New("too many requests, try again later") //
 
+	ErrReplaced        = errors.New("it was replaced while it was read")       // an index, while its parts were: within an ErrUpstream
 	ErrUpstream        = errors.New("another registry failed")                 // down, in trouble, or it answers nonsense
 	ErrUpstreamTimeout = errors.New("another registry did not answer in time") //
 	ErrNotKept         = errors.New("not kept here")                           // and nobody else was to be asked: see KeptOnly

@@ -38,26 +38,36 @@ func rpmRoot(p string) string {
 	return ""
 }
 
-// publishRPM gets all that a new repomd.xml names, its signature and its key, and verifies them. Where one of them cannot be had, or is another, or the
-// repomd.xml has been replaced meanwhile, it fails: clients go on with the generation before, which is whole.
+// publishRPM gets all that a new repomd.xml names, its signature and its key, and verifies them. Where one of them cannot be had, or is another, it fails:
+// clients go on with the generation before, which is whole. Where the repomd.xml has been replaced meanwhile, that is storage.ErrReplaced.
 func (t *Through) publishRPM(ctx context.Context, root string, f storage.File, b Bundle) (map[string]storage.File, error) {
 	md, err := openRepomd(ctx, f, b.Open)
 	if err != nil {
 		return nil, broken(root, err)
 	}
 	files := map[string]storage.File{}
+	err = t.getSigned(ctx, root, b, files)
+	if err == nil {
+		err = t.getData(ctx, root, md, b, files)
+	}
+	now := t.unchanged(ctx, root, f)
+	if err == nil || errors.Is(now, storage.ErrReplaced) {
+		err = now
+	}
+	return files, err
+}
+
+// getSigned gets the signature and the key beside root into files, where there are any.
+func (t *Through) getSigned(ctx context.Context, root string, b Bundle, files map[string]storage.File) error {
 	for _, suffix := range []string{".asc", ".key"} {
 		switch part, err := b.Get(ctx, root+suffix); {
 		case err == nil:
 			files[root+suffix] = part
 		case !errors.Is(err, storage.ErrFileUnknown):
-			return nil, broken(root+suffix, err)
+			return broken(root+suffix, err)
 		}
 	}
-	if err := t.getData(ctx, root, md, b, files); err != nil {
-		return nil, err
-	}
-	return files, t.unchanged(ctx, root, f)
+	return nil
 }
 
 // getAtOnce is how many files of metadata are fetched at the same time.
@@ -121,7 +131,7 @@ func (t *Through) unchanged(ctx context.Context, root string, f storage.File) er
 	defer got.Body.Close()
 	d, err := f.Digest.Algorithm().FromReader(io.LimitReader(got.Body, maxRepomd+1))
 	if err == nil && d != f.Digest {
-		err = fmt.Errorf("it has been replaced while its parts were fetched")
+		return fmt.Errorf("%w: %w: %.256q", storage.ErrUpstream, storage.ErrReplaced, root)
 	}
 	if err != nil {
 		return broken(root, err)

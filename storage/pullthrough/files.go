@@ -32,7 +32,8 @@ type FilesOptions struct {
 	// It is called when all bytes are there, and may take its time.
 	Verify func(ctx context.Context, path string, f storage.File, content io.ReaderAt) error
 	// Publish makes the generation that the index at root, which has changed, is published with: files by path, all below base, root itself among them or not.
-	// What it needs besides it gets from b. Where it fails the generation before stays. nil: an index is a file like others.
+	// What it needs besides it gets from b. Where it fails the generation before stays; storage.ErrReplaced has the new index tried at once. nil: an index is a file
+	// like others.
 	Publish func(ctx context.Context, root string, f storage.File, b *Bundle) (base string, files map[string]storage.File, err error)
 	Keep    int // generations; 0: 8
 
@@ -334,8 +335,20 @@ func (s *Files) outdated(ctx context.Context, a answered) storage.File {
 	return a.File
 }
 
+// maxReplaced is how often an index is brought that upstream replaces while its parts are brought, before it is left for the next time.
+const maxReplaced = 3
+
 // refresh waits for a download of the path, or for upstream to say that there is nothing new.
-func (s *Files) refresh(ctx context.Context, path string, old storage.File, has bool) (answered, error) {
+func (s *Files) refresh(ctx context.Context, path string, old storage.File, has bool) (a answered, err error) {
+	for range maxReplaced {
+		if a, err = s.refreshOnce(ctx, path, old, has); !errors.Is(err, storage.ErrReplaced) {
+			break
+		}
+	}
+	return a, err
+}
+
+func (s *Files) refreshOnce(ctx context.Context, path string, old storage.File, has bool) (answered, error) {
 	s.checks.Add(1)
 	f := s.join(path, "", old)
 	defer s.leave(f)
