@@ -4,11 +4,14 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"vitrine/explore/apk/apktest"
 )
+
+func init() { keyBits = 1024 }
 
 func alpine(name, kind, more string) string {
 	return fmt.Sprintf(`%q: {"type": %q, "package": "alpine"%s}`, name, kind, more)
@@ -69,4 +72,49 @@ func gunzip(t *testing.T, content string) string {
 		t.Fatal(err)
 	}
 	return string(plain)
+}
+
+// TestAlpineVirtualReload: a virtual repository of local and remote ones, whose key changes while it is served.
+func TestAlpineVirtualReload(t *testing.T) {
+	up := openServerWith(t, alpine("ours", "local", ""))
+	upstream := httptest.NewServer(up.handler())
+	defer upstream.Close()
+	hub := alpine("hub", "remote", fmt.Sprintf(`, "base_url": %q, "index_ttl": "0", "negative_ttl": "0"`, upstream.URL+"/files/ours"))
+	s := openServerWith(t, hub, alpine("mine", "local", ""), alpine("all", "virtual", `, "members": ["hub", "mine"]`))
+	hs := httptest.NewServer(s.handler())
+	defer hs.Close()
+	want := func(base, call string, status int, body string) {
+		t.Helper()
+		got, b := line(t, base, call)
+		if strings.HasSuffix(call, ".tar.gz") {
+			b = gunzip(t, b)
+		}
+		if got != status || !strings.Contains(b, body) {
+			t.Errorf("%.80s = %d %.300s, want %d %s", call, got, b, status, body)
+		}
+	}
+	const index = "GET /files/all/x86_64/APKINDEX.tar.gz"
+	want(hs.URL, index, 404, "")
+	want(upstream.URL, "PUT /files/ours/x86_64/far-1-r0.apk "+apkOf(t, "far", "x"), 201, "")
+	want(hs.URL, index, 200, "P:far\n")
+	want(hs.URL, "PUT /files/mine/x86_64/near-1-r0.apk "+apkOf(t, "near", "x"), 201, "")
+	want(hs.URL, index, 200, "P:near\n")
+	want(hs.URL, index, 200, ".SIGN.RSA256.all.rsa.pub")
+	want(hs.URL, "GET /files/all/x86_64/far-1-r0.apk", 200, "")
+	want(hs.URL, "GET /apk/all/x86_64/APKINDEX.tar.gz", 200, "near")
+	if err := s.apply(configWith(t, hub, alpine("mine", "local", ""), alpine("all", "virtual", `, "members": ["hub", "mine"], "key_name": "acme"`))); err != nil {
+		t.Fatal(err)
+	}
+	want(hs.URL, index, 200, ".SIGN.RSA256.acme.rsa.pub")
+	want(hs.URL, "GET /keys/all.rsa.pub", 404, "")
+	want(hs.URL, "GET /keys/acme.rsa.pub", 200, "PUBLIC KEY")
+	upstream.Close()
+	want(hs.URL, index, 200, "P:far\n")
+	want(hs.URL, "GET /files/all/x86_64/far-1-r0.apk", 200, "")
+	if err := s.apply(configWith(t, alpine("mine", "local", ""))); err != nil {
+		t.Fatal(err)
+	}
+	want(hs.URL, index, 404, "")
+	want(hs.URL, "GET /apk/all/x86_64/APKINDEX.tar.gz", 400, "")
+	want(hs.URL, "GET /files/mine/x86_64/APKINDEX.tar.gz", 200, "P:near\n")
 }

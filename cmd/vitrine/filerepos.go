@@ -81,8 +81,11 @@ func (f *fetched) close() {
 	f.upstream.Close()
 }
 
+// keyBits is the size of new keys; 0 is what is usual. Tests have no time for those.
+var keyBits = 0
+
 func newFilesMounts(kept keeper, log *slog.Logger) filesMounts {
-	keys := files.NewAlpineKeys(kept, 0)
+	keys := files.NewAlpineKeys(kept, keyBits)
 	return filesMounts{kept: kept, local: files.NewLocal(kept, log), rpm: files.NewRPMLocal(kept, log), alpine: files.NewAlpineLocal(kept, keys, log), keys: keys, log: log}
 }
 
@@ -156,7 +159,7 @@ func (m *filesMounts) repositories(c *config) (all []files.Repository) {
 	m.alpine.SetKeys(keys)
 	for _, r := range c.repositories {
 		if r.kind == "virtual" && r.pkg != "docker" {
-			all = append(all, files.Repository{Name: oci.Name(r.name), Type: files.VirtualType, Package: files.Package(r.pkg), Reader: m.virtual(r, members)})
+			all = append(all, files.Repository{Name: oci.Name(r.name), Type: files.VirtualType, Package: files.Package(r.pkg), Reader: m.virtual(r, members), Key: r.keyFile()})
 		}
 	}
 	return all
@@ -167,6 +170,9 @@ func (m *filesMounts) virtual(r *repository, of map[string]files.Member) storage
 	var members []files.Member
 	for _, name := range r.members {
 		members = append(members, of[name])
+	}
+	if r.pkg == "alpine" {
+		return files.NewAlpineVirtual(m.kept, m.keys, r.keyFile(), members, m.log)
 	}
 	return files.NewVirtual(members, m.log)
 }

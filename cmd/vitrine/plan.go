@@ -58,7 +58,7 @@ func (c *config) plan(log *slog.Logger) (*plan, error) {
 
 // isServed fails for what there is nothing for.
 func (c *config) isServed(r *repository) error {
-	if r.pkg == "docker" || r.pkg == "generic" || r.kind != "virtual" {
+	if r.pkg == "docker" || r.pkg == "generic" || r.pkg == "alpine" || r.kind != "virtual" {
 		return nil
 	}
 	return fmt.Errorf("%s: %s repositories of %s packages are not served yet", c.source("repositories."+r.name+".package"), r.kind, r.pkg)

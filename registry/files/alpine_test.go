@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -278,4 +279,108 @@ func TestRemoteAlpineGenerations(t *testing.T) {
 	if n != 2 {
 		t.Errorf("%d generations, want 2", n)
 	}
+}
+
+// virtualSite is a site with the local repository "ours", the remote ones "hub" and "more" of two upstreams, and "all" of these.
+func virtualSite(t *testing.T, hub, more *upstream) *site {
+	t.Helper()
+	m := memory.New()
+	keys := files.NewAlpineKeys(m, 1024)
+	log := slog.New(slog.DiscardHandler)
+	a := files.NewAlpineLocal(m, keys, log)
+	t.Cleanup(a.Close)
+	members := []files.Member{
+		{Name: "hub", Type: files.RemoteType, Reader: openFormat(t, m, "hub", hub, files.Alpine, pullthrough.FilesOptions{IndexTTL: -1, Patience: time.Minute})},
+		{Name: "more", Type: files.RemoteType, Reader: openFormat(t, m, "more", more, files.Alpine, pullthrough.FilesOptions{IndexTTL: -1, Patience: time.Minute})},
+		{Name: "ours", Type: files.LocalType, Reader: a},
+	}
+	v := files.NewAlpineVirtual(m, keys, "all.rsa.pub", members, log)
+	return serve(t, m, []files.Repository{
+		{Name: "ours", Type: files.LocalType, Package: files.Alpine, Reader: a, Store: a, Key: "ours.rsa.pub"},
+		{Name: "all", Type: files.VirtualType, Package: files.Alpine, Reader: v, Key: "all.rsa.pub"},
+	}, &files.Options{Keys: keys})
+}
+
+// TestAlpineVirtual: one index of all members, in which the local one's names are its own, and packages from where the index has them.
+func TestAlpineVirtual(t *testing.T) {
+	hub, more := startUpstream(t), startUpstream(t)
+	s := virtualSite(t, hub, more)
+	keys := s.keys("all.rsa.pub")
+	const dir = "/files/all/x86_64"
+	want := func(list string) {
+		t.Helper()
+		if got := s.listed(dir, keys); got != list {
+			t.Errorf("listed: %s, want %s", got, list)
+		}
+	}
+	from := func(name, member string) {
+		t.Helper()
+		r := s.do("GET " + dir + "/" + name)
+		if got := r.Header.Get("Cache-Status"); r.StatusCode != 200 && member != "" || member == "" && r.StatusCode != 404 || !strings.Contains(got, `detail="`+member+`"`) && member != "" {
+			t.Errorf("%s = %d from %q, want %q", name, r.StatusCode, got, member)
+		}
+	}
+	want("none")
+	first := alpineRepository(t, "x86_64/", "a-1-r0=hub", "b-1-r0=hub", "tool-9-r0=hub")
+	hub.replace(maps.Clone(first))
+	more.replace(alpineRepository(t, "x86_64/", "b-1-r0=more", "c-1-r0=more"))
+	want("a-1-r0 b-1-r0 tool-9-r0 c-1-r0")
+	from("b-1-r0.apk", "hub")
+	from("c-1-r0.apk", "more")
+	from("tool-9-r0.apk", "hub")
+	from("APKINDEX.tar.gz", "hub more")
+	s.installs(dir)
+	tag := s.do("HEAD " + dir + "/APKINDEX.tar.gz").Header.Get("Etag")
+	s.want("GET "+dir+"/APKINDEX.tar.gz -H If-None-Match: "+tag, 304)
+
+	s.want("PUT /files/ours/x86_64/tool-1-r0.apk -d "+pack(t, "tool 1-r0 x86_64 ours"), 201)
+	from("tool-9-r0.apk", "") // at once, also for who has the index before
+	want("tool-1-r0 a-1-r0 b-1-r0 c-1-r0")
+	from("tool-1-r0.apk", "ours")
+	from("tool-8-r0.apk", "")
+	s.installs(dir)
+
+	more.replace(alpineRepository(t, "x86_64/", "tool-2-r0=more"))
+	want("tool-1-r0 a-1-r0 b-1-r0")
+	from("tool-2-r0.apk", "")
+	from("c-1-r0.apk", "more") // kept, for who has the index before
+	more.breaks(func(w http.ResponseWriter, _ *http.Request, _ string) bool { w.WriteHeader(503); return true })
+	hub.breaks(func(w http.ResponseWriter, _ *http.Request, _ string) bool { w.WriteHeader(503); return true })
+	want("tool-1-r0 a-1-r0 b-1-r0")
+	if r := s.do("GET " + dir + "/APKINDEX.tar.gz"); r.Header.Get("Warning") == "" {
+		t.Error("no Warning of upstreams that are down")
+	}
+	s.installs(dir)
+	s.want("DELETE /files/ours/x86_64/tool-1-r0.apk", 204)
+	want("a-1-r0 b-1-r0 tool-9-r0 tool-2-r0")
+	s.want("GET "+dir+"/x-1-r0.apk", 502)
+	s.want("GET /files/all/aarch64/APKINDEX.tar.gz", 502)
+	s.want("GET "+dir+"/Packages.adb", 404)
+	s.want("PUT "+dir+"/x-1-r0.apk -d "+pack(t, "x 1-r0 x86_64 x"), 405)
+	if r := s.want("GET "+dir+"/?format=json", 200); !strings.Contains(r.body, "tool-9-r0.apk") || !strings.Contains(r.body, strings.Trim(s.do("HEAD "+dir+"/APKINDEX.tar.gz").Header.Get("X-Checksum-Sha256"), `"`)) {
+		t.Errorf("listing: %s", r.body)
+	}
+}
+
+// TestAlpineVirtualOwned: a remote package that provides what a local member has, is none of the virtual repository's.
+func TestAlpineVirtualOwned(t *testing.T) {
+	hub, more := startUpstream(t), startUpstream(t)
+	s := virtualSite(t, hub, more)
+	raw := string(apktest.Build(t, apktest.Package{Name: "trojan", Version: "1-r0", Arch: "x86_64", Info: "provides = tool=99\n"}))
+	p, err := apk.Open(strings.NewReader(raw), int64(len(raw)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := p.Record("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hub.replace(map[string]string{"x86_64/trojan-1-r0.apk": raw, "x86_64/APKINDEX.tar.gz": string(must(apk.WriteIndex(apk.All([]apk.Record{r}), nil)))})
+	s.want("GET /files/all/x86_64/trojan-1-r0.apk", 200)
+	s.want("PUT /files/ours/x86_64/tool-1-r0.apk -d "+pack(t, "tool 1-r0 x86_64 ours"), 201)
+	if got := s.listed("/files/all/x86_64", s.keys("all.rsa.pub")); got != "tool-1-r0" {
+		t.Errorf("listed: %s", got)
+	}
+	s.want("GET /files/all/x86_64/trojan-1-r0.apk", 404)
+	s.want("GET /files/all/x86_64/tool-1-r0.apk", 200)
 }
