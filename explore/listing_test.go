@@ -10,7 +10,7 @@ import (
 func TestLargePages(t *testing.T) {
 	s := newSite(t, nil)
 	var files []string
-	for i := range 4000 {
+	for i := range 2200 {
 		files = append(files, fmt.Sprintf("d/f%04d=x", i))
 	}
 	_, layers := s.image("large", nil, []string{tarGzip(t, files...)}, "1")

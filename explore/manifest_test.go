@@ -230,11 +230,11 @@ func TestReferrers(t *testing.T) {
 func TestHugeManifests(t *testing.T) {
 	s := newSite(t, nil)
 	var layers []oci.Descriptor
-	for i := range 10_000 {
+	for i := range 3_000 {
 		layers = append(layers, oci.Descriptor{MediaType: "application/vnd.oci.image.layer.v1.tar+gzip", Digest: digest.FromString(fmt.Sprint(i)), Size: int64(i)})
 	}
-	history := make([]map[string]any, 10_000)
-	env := make([]string, 10_000)
+	history := make([]map[string]any, 3_000)
+	env := make([]string, 3_000)
 	labels := map[string]string{}
 	for i := range history {
 		history[i] = map[string]any{"created_by": strings.Repeat("x && ", 50)}
@@ -254,14 +254,14 @@ func TestHugeManifests(t *testing.T) {
 	}
 	s.manifest("app", oci.MediaTypeImageIndex, map[string]any{"schemaVersion": 2, "manifests": layers}, "index")
 	for _, tag := range []string{"image", "artifact", "index"} {
-		for _, page := range []string{"", "?page=100"} { // compressed: reading that much HTML strictly takes a minute
+		for _, page := range []string{"", "?page=30"} { // compressed: reading that much HTML strictly takes a minute
 			w := s.get("/r/app:"+tag+page, "Accept-Encoding", "gzip")
 			size := w.Body.Len()
 			plain := gunzip(t, w.Body)
 			if w.Code != http.StatusOK || len(plain) > 4<<20 || size > 300<<10 {
 				t.Errorf("%s%s: %d, %d bytes, %d compressed", tag, page, w.Code, len(plain), size)
 			}
-			if last := strings.Contains(plain, "page 100 of 100"); last != (page != "" && tag != "image") {
+			if last := strings.Contains(plain, "page 30 of 30"); last != (page != "" && tag != "image") {
 				t.Errorf("%s%s: is the last page: %v", tag, page, last)
 			}
 		}
