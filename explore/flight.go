@@ -186,7 +186,7 @@ func (x *Indexer) pass(ctx context.Context, f *flight, s source) (index *archive
 		if context.Cause(ctx) == errPassTime {
 			return nil, errPassTime
 		}
-		if f.final = in.err == nil && ctx.Err() == nil; f.final {
+		if f.final = in.err == nil && ctx.Err() == nil && storage.IsVerified(blob); f.final {
 			err = aboutBytes(err)
 		}
 		return nil, err

@@ -117,13 +117,22 @@ func (x *Indexer) Open(ctx context.Context, r storage.BlobReader, repo oci.Name,
 	o := x.pool.get(d, size)
 	if o == nil {
 		if o, err = x.open(ctx, blobSource(r, repo, d, hint)); err == nil {
-			o, err = x.pool.add(o)
+			o, err = x.share(o)
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
 	return &Layer{Archive: o.Archive, x: x, o: o}, nil
+}
+
+// share returns what is to be used in the place of o, which is for its caller alone as long as another registry may be sending something else of that
+// digest: others may have asked one that does not.
+func (x *Indexer) share(o *opened) (*opened, error) {
+	if !storage.IsVerified(o.blob) {
+		return o, nil
+	}
+	return x.pool.add(o)
 }
 
 // source is where the bytes with a digest can be read from.
@@ -176,7 +185,7 @@ func (x *Indexer) open(ctx context.Context, s source) (o *opened, err error) {
 		defer leave()
 	}
 	o.Archive, err = archive.Open(ctx, in, o.size, s.hint, &options)
-	if err != nil && ctx.Err() == nil && !in.failed.Load() {
+	if err != nil && ctx.Err() == nil && !in.failed.Load() && storage.IsVerified(blob) {
 		x.verdicts.fail(s.d, err)
 	}
 	return o, err
@@ -192,7 +201,7 @@ func (o *opened) openBlob(ctx context.Context, s source) (storage.Blob, error) {
 		return nil, err
 	}
 	o.closers = append(o.closers, blob)
-	o.size = blob.Size()
+	o.blob, o.size = blob, blob.Size()
 	return blob, ctx.Err()
 }
 

@@ -11,12 +11,14 @@ import (
 
 	"vitrine/explore/archive"
 	"vitrine/explore/tarfs"
+	"vitrine/storage"
 )
 
 // opened is a blob that is open as an archive, for all who use it.
 type opened struct {
 	*archive.Archive
 	d       digest.Digest
+	blob    storage.Blob
 	size    int64
 	closers []io.Closer
 	held    int64 // bytes of an index that is in memory

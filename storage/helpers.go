@@ -153,6 +153,13 @@ func SendBlob(w io.Writer, b Blob) (int64, error) {
 	return io.CopyN(w, b, b.Size())
 }
 
+// IsVerified reports whether all bytes of b are known to be those that its digest names, which is so where b does not say otherwise. What was read of other
+// blobs must not be shown to who asks for the same digest elsewhere.
+func IsVerified(b Blob) bool {
+	v, ok := b.(Verified)
+	return !ok || v.Verified()
+}
+
 // Reclaim removes the content d from s unless a repository holds it, and returns how many bytes that gave back: none where s frees them by itself, or
 // cannot while it runs.
 func Reclaim(ctx context.Context, s Store, d digest.Digest) (int64, error) {

@@ -220,6 +220,12 @@ type Sender interface {
 	SendTo(w io.Writer) (int64, error)
 }
 
+// Verified is an optional ability of a Blob: to be read while it is not known whether its bytes are those that its digest names. IsVerified asserts it.
+type Verified interface {
+	// Verified reports whether that is known.
+	Verified() bool
+}
+
 // Reclaimer is an optional ability of a Store: to give back at once the space of content that nobody holds any more. Reclaim asserts it.
 type Reclaimer interface {
 	// Reclaim removes the content d unless a repository holds it, as a blob or as a manifest, and returns how many bytes that gave back. Blobs that are

@@ -40,6 +40,13 @@ type arriving struct {
 // Size implements storage.Blob.
 func (a *arriving) Size() int64 { return a.in.size }
 
+// Verified implements storage.Verified: not before all of it has come.
+func (a *arriving) Verified() bool {
+	a.in.mu.Lock()
+	defer a.in.mu.Unlock()
+	return a.in.done && a.in.err == nil
+}
+
 // Read implements io.Reader. It waits for the bytes, or takes them from upstream if they are far ahead.
 func (a *arriving) Read(p []byte) (int, error) {
 	if a.closed {

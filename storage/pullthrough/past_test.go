@@ -181,3 +181,18 @@ func TestComeAndGo(t *testing.T) {
 		}
 	})
 }
+
+// TestVerified checks that a blob says so when it is, and not before.
+func TestVerified(t *testing.T) {
+	u := newUpstream()
+	d := u.blob(t, app, "layer")
+	s, _ := open(t, u, nil)
+	b := openBlob(t, s, app, d)
+	if _, err := b.ReadAt(make([]byte, 2), 1); err != nil || storage.IsVerified(b) {
+		t.Errorf("ReadAt = %v, verified: %v", err, storage.IsVerified(b))
+	}
+	wantRead(t, b, "layer")
+	if !storage.IsVerified(b) {
+		t.Error("all of it has come and is not verified")
+	}
+}
