@@ -2,6 +2,7 @@ package files_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -12,9 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"vitrine/explore/apk"
 	"vitrine/explore/apk/apktest"
 	"vitrine/registry/files"
+	"vitrine/storage"
+	"vitrine/storage/disk"
 	"vitrine/storage/memory"
 	"vitrine/storage/oci"
 	"vitrine/storage/pullthrough"
@@ -166,9 +171,9 @@ func must(b []byte, err error) []byte {
 	return b
 }
 
-// TestAlpineLocalAtOnce: whoever is answered finds the package in the index, what the index names is there, and there are fewer indexes than packages.
+// TestAlpineLocalAtOnce: whoever is answered finds the package in the index, and what the index names is there.
 func TestAlpineLocalAtOnce(t *testing.T) {
-	const clients, each = 8, 6
+	const clients, each = 6, 4
 	s := alpineSite(t)
 	keys := s.keys("us.rsa.pub")
 	packs := map[string]string{}
@@ -200,17 +205,88 @@ func TestAlpineLocalAtOnce(t *testing.T) {
 	wg.Wait()
 	s.installs("/files/ours/x86_64")
 	s.installs("/files/ours/noarch")
-	var last int64
-	for g, err := range s.store.Generations(t.Context(), "ours", "x86_64") {
+}
+
+// slowSecrets has the first secret wait until ready.
+type slowSecrets struct {
+	*memory.Store
+	ready func()
+}
+
+func (s slowSecrets) Secret(ctx context.Context, name string, make func() ([]byte, error)) ([]byte, error) {
+	s.ready()
+	return s.Store.Secret(ctx, name, make)
+}
+
+// TestAlpineLocalTogether: what is put while an index is made is in the next one, together.
+func TestAlpineLocalTogether(t *testing.T) {
+	const n = 10
+	m := memory.New()
+	all := func() { // until all packages are there
+		for here := 0; here < n && t.Context().Err() == nil; time.Sleep(time.Millisecond) {
+			here = 0
+			for range m.ListFiles(t.Context(), "ours", "x86_64", "") {
+				here++
+			}
+		}
+	}
+	a := files.NewAlpineLocal(m, files.NewAlpineKeys(slowSecrets{m, all}, 1024), slog.New(slog.DiscardHandler))
+	defer a.Close()
+	s := serve(t, m, []files.Repository{{Name: "ours", Type: files.LocalType, Package: files.Alpine, Reader: a, Store: a}}, nil)
+	var wg sync.WaitGroup
+	for i := range n {
+		raw := pack(t, fmt.Sprintf("p %d-r0 x86_64 x", i))
+		wg.Go(func() { s.want(fmt.Sprintf("PUT /files/ours/x86_64/p-%d-r0.apk -d %s", i, raw), 201) })
+	}
+	wg.Wait()
+	indexes := 0
+	for range m.Generations(t.Context(), "ours", "x86_64") {
+		indexes++
+	}
+	if indexes < 1 || indexes > 2 {
+		t.Errorf("%d indexes of %d packages that came while the first one was made", indexes, n)
+	}
+	s.installs("/files/ours/x86_64")
+}
+
+// TestAlpineLocalRestart: another process goes on with the packages and the key, and what the last one has not told of is mended.
+func TestAlpineLocalRestart(t *testing.T) {
+	root := t.TempDir()
+	var key string
+	for i, want := range []string{"a-0-r0", "a-0-r0 a-1-r0", "a-0-r0 a-1-r0 a-2-r0 b-1-r0"} {
+		m, err := disk.Open(root, &disk.Options{NoSync: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		last = max(last, g.Number)
+		keys := files.NewAlpineKeys(m, 1024)
+		a := files.NewAlpineLocal(m, keys, slog.New(slog.DiscardHandler))
+		s := serve(t, nil, []files.Repository{{Name: "ours", Type: files.LocalType, Package: files.Alpine, Reader: a, Store: a, Key: "ours.rsa.pub"}}, &files.Options{Keys: keys})
+		s.want("PUT /files/ours/x86_64/a-"+fmt.Sprint(i)+"-r0.apk -d "+pack(t, fmt.Sprintf("a %d-r0 x86_64 a", i)), 201)
+		if got := s.listed("/files/ours/x86_64", s.keys("ours.rsa.pub")); got != want {
+			t.Errorf("%d: listed %s, want %s", i, got, want)
+		}
+		s.installs("/files/ours/x86_64")
+		if k := s.do("GET /keys/ours.rsa.pub").body; key != "" && k != key {
+			t.Error("the key is another one")
+		} else {
+			key = k
+		}
+		if i == 1 { // put, and killed before the index
+			raw := pack(t, "b 1-r0 x86_64 b")
+			d := digest.FromString(raw)
+			err := storage.PutBlob(t.Context(), m, "ours", d, strings.NewReader(raw))
+			if err == nil {
+				err = m.PutFile(t.Context(), "ours", "x86_64/b-1-r0.apk", storage.File{Digest: d}, storage.Match{})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		a.Close()
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if last == 0 {
-		t.Error("no generation")
-	}
-	t.Logf("%d indexes of %d packages", last, len(packs))
 }
 
 // TestAlpineKey: a key stays, and each name has its own.

@@ -27,13 +27,16 @@ type alpineDir struct {
 	busy   bool           // an index is being made
 	next   *round         // that what has come since waits for
 
-	records map[string]knownRecord // of the packages, by file name; of the round that runs. About 1 KB each
+	records map[string]knownRecord // of the packages, by file name; the round's that runs
 }
 
 type knownRecord struct {
 	digest digest.Digest
 	apk.Record
 }
+
+// maxRecords bounds the records that are remembered from one index to the next, of all directories: about 1 KB each.
+const maxRecords = 1 << 16
 
 // round is one index.
 type round struct {
@@ -98,6 +101,7 @@ func (a *AlpineLocal) makeIndexes(ctx context.Context, p place, d *alpineDir) {
 		d.mu.Lock()
 		r, hiding := d.next, maps.Clone(d.hiding)
 		if d.next = nil; r == nil {
+			a.trim(d)
 			d.busy = false
 			d.mu.Unlock()
 			return
@@ -105,6 +109,14 @@ func (a *AlpineLocal) makeIndexes(ctx context.Context, p place, d *alpineDir) {
 		d.mu.Unlock()
 		r.err = a.makeIndex(ctx, p, d, hiding)
 		close(r.done)
+	}
+}
+
+// trim forgets the records of d if there are too many.
+func (a *AlpineLocal) trim(d *alpineDir) {
+	if a.records.Load() > maxRecords {
+		a.records.Add(-int64(len(d.records)))
+		d.records = nil
 	}
 }
 
@@ -186,6 +198,7 @@ func (a *AlpineLocal) readRecords(ctx context.Context, p place, d *alpineDir) er
 		}
 		now[e.Name] = r
 	}
+	a.records.Add(int64(len(now) - len(d.records)))
 	d.records = now
 	return nil
 }
@@ -201,6 +214,7 @@ func (a *AlpineLocal) readRecord(ctx context.Context, p place, d digest.Digest) 
 		return knownRecord{}, err
 	}
 	r, err := pkg.Record(path.Base(p.dir))
+	r.Info = apk.Info{Name: r.Name, Version: r.Version} // the rest is in Raw
 	return knownRecord{d, r}, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
 
@@ -41,6 +42,7 @@ type AlpineLocal struct {
 	dirs    map[place]*alpineDir
 	turns   map[string]*turn
 	running sync.WaitGroup
+	records atomic.Int64 // that dirs remember
 }
 
 // place is a directory of a repository.

@@ -10,6 +10,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"vitrine/explore/apk"
 	"vitrine/storage"
@@ -35,7 +36,7 @@ const maxMerged = 16
 // mergedDir is what is known of a directory's index.
 type mergedDir struct {
 	sync.Mutex // one merge at a time
-	*merged
+	last       atomic.Pointer[merged]
 }
 
 // merged is what an index was made of.
@@ -150,11 +151,12 @@ func (v *AlpineVirtual) tellMembers(ctx context.Context, m *merged) {
 // merge returns what the index of a directory is made of, once it is published. For a package, remote members are not asked again.
 func (v *AlpineVirtual) merge(ctx context.Context, repo oci.Name, dir string, forPackage bool) (*merged, error) {
 	d := v.dir(dir)
+	if m := d.last.Load(); forPackage && m != nil && v.sameLocals(ctx, dir, m) { // before the lock, under which a server may be slow
+		return m, nil
+	}
 	d.Lock()
 	defer d.Unlock()
-	if forPackage && d.merged != nil && v.sameLocals(ctx, dir, d.merged) {
-		return d.merged, nil
-	}
+	last := d.last.Load()
 	parts, err := v.open(ctx, repo, dir)
 	defer parts.close()
 	if err != nil {
@@ -164,17 +166,23 @@ func (v *AlpineVirtual) merge(ctx context.Context, repo oci.Name, dir string, fo
 	if err != nil && !isUnknown(err) {
 		return nil, err
 	}
-	if d.merged != nil && parts.same(d.merged) && err == nil {
-		return d.merged, nil
+	if last != nil && parts.same(last) && err == nil {
+		return last, nil
 	}
 	m, raw, err := v.write(ctx, repo, parts)
 	if err != nil {
 		return nil, err
 	}
-	if err := publishIndex(context.WithoutCancel(ctx), v.kept, place{repo, dir}, raw, index); err != nil {
+	err = publishIndex(context.WithoutCancel(ctx), v.kept, place{repo, dir}, raw, index)
+	if errors.Is(err, storage.ErrNoSpace) && last != nil && index.Digest != "" {
+		v.log.ErrorContext(ctx, "the index before is served", "repository", repo, "directory", dir, "error", err)
+		storage.AddNote(ctx, storage.Note{Kind: storage.Stale, Text: string(repo) + ": there is no room for a new index: this is the one before"})
+		return last, nil
+	}
+	if err != nil {
 		return nil, err
 	}
-	d.merged = m
+	d.last.Store(m)
 	return m, nil
 }
 
