@@ -171,8 +171,11 @@ func (m *filesMounts) virtual(r *repository, of map[string]files.Member) storage
 	for _, name := range r.members {
 		members = append(members, of[name])
 	}
-	if r.pkg == "alpine" {
+	switch r.pkg {
+	case "alpine":
 		return files.NewAlpineVirtual(m.kept, m.keys, r.keyFile(), members, m.log)
+	case "rpm":
+		return files.NewRPMVirtual(oci.Name(r.name), members, m.kept, m.log)
 	}
 	return files.NewVirtual(members, m.log)
 }

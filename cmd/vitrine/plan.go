@@ -37,10 +37,6 @@ func (c *config) plan(log *slog.Logger) (*plan, error) {
 	p := &plan{config: c, remotes: map[string]*wanted{}, files: map[string]*wanted{}}
 	var errs []error
 	for _, r := range c.repositories {
-		if err := c.isServed(r); err != nil {
-			errs = append(errs, err)
-			continue
-		}
 		if r.kind != "remote" {
 			continue
 		}
@@ -54,14 +50,6 @@ func (c *config) plan(log *slog.Logger) (*plan, error) {
 	}
 	p.namespaces = c.namespaces()
 	return p, errors.Join(errs...)
-}
-
-// isServed fails for what there is nothing for.
-func (c *config) isServed(r *repository) error {
-	if r.pkg == "docker" || r.pkg == "generic" || r.pkg == "alpine" || r.kind != "virtual" {
-		return nil
-	}
-	return fmt.Errorf("%s: %s repositories of %s packages are not served yet", c.source("repositories."+r.name+".package"), r.kind, r.pkg)
 }
 
 // want makes the client of a remote repository.

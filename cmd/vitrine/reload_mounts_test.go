@@ -120,7 +120,6 @@ func TestReloadRefused(t *testing.T) {
 	for _, tt := range []struct{ repository, want string }{
 		{`"hub": {"type": "remote"}`, `repositories.hub: has no \"package\"`},
 		{u.remote("new", `"username": "u", "password_file": "/none"`), `repositories.new.password_file`},
-		{`"yum": {"type": "local", "package": "rpm"}, "all": {"type": "virtual", "package": "rpm", "members": ["yum"]}`, `virtual repositories of rpm packages are not served yet`},
 	} {
 		writeConfig(t, name, tt.repository)
 		r.reload(t, tt.want)

@@ -155,16 +155,6 @@ func TestRepositoryFiles(t *testing.T) {
 	}
 }
 
-// TestPackagesNotServed: these are understood, so that the configuration need not change when they are served.
-func TestPackagesNotServed(t *testing.T) {
-	t.Chdir(t.TempDir())
-	write(t, "c.json", "{\"repositories\": {\n\"yum\": {\"type\": \"local\", \"package\": \"rpm\"},\n\"all\": {\"type\": \"virtual\", \"package\": \"rpm\", \"members\": [\"yum\"]}}}")
-	_, got := mustRun(t, &process{args: []string{"config", "check", "c.json"}}, exitUsage)
-	if want := "vitrine: repositories.all.package (from c.json:3): virtual repositories of rpm packages are not served yet\n"; got != want {
-		t.Errorf("got %swant %s", got, want)
-	}
-}
-
 // TestNamespaces says which repository stands for a registry that a client names.
 func TestNamespaces(t *testing.T) {
 	c := defaults()

@@ -44,14 +44,7 @@ func rpmRepository(t *testing.T, dir, revision string, packages ...string) map[s
 	var entries []*rpm.Entry
 	for _, p := range packages {
 		at, content, _ := strings.Cut(p, "=")
-		pkg, err := rpm.Read(strings.NewReader(content), int64(len(content)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		e, err := pkg.Entry(rpm.Location{Href: at}, rpm.SHA256(sha256.Sum256([]byte(content))), time.Unix(1_700_000_000, 0))
-		if err != nil {
-			t.Fatal(err)
-		}
+		e := rpmEntry(t, at, content)
 		entries = append(entries, e)
 		all[dir+at] = content
 	}
@@ -70,6 +63,23 @@ func rpmRepository(t *testing.T, dir, revision string, packages ...string) map[s
 	all[dir+"repodata/repomd.xml"] = string(g.Bytes())
 	all[dir+"repodata/repomd.xml.asc"] = signatureOf(string(g.Bytes()))
 	return all
+}
+
+// rpmEntry is what an index says of a package. One that is none is called what its file is.
+func rpmEntry(t *testing.T, at, content string) *rpm.Entry {
+	t.Helper()
+	where, checksum := rpm.Location{Href: at}, rpm.SHA256(sha256.Sum256([]byte(content)))
+	pkg, err := rpm.Read(strings.NewReader(content), int64(len(content)))
+	if err != nil {
+		name, rest, _ := strings.Cut(path.Base(at), "-")
+		version, _, _ := strings.Cut(rest, "-")
+		return &rpm.Entry{NEVRA: rpm.NEVRA{Name: name, EVR: rpm.EVR{Version: version, Release: "1"}, Arch: "noarch"}, Checksum: checksum, Location: where, PackageSize: int64(len(content))}
+	}
+	e, err := pkg.Entry(where, checksum, time.Unix(1_700_000_000, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
 
 func signatureOf(content string) string { return "-----BEGIN PGP SIGNATURE-----\n" + sum(content) }

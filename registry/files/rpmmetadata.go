@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -120,7 +121,12 @@ func metadataOf(ctx context.Context, r storage.FileReader, repo oci.Name, dir st
 	if err != nil {
 		return rpm.Entries()
 	}
-	return rpm.Metadata(func(kind string) (io.ReadCloser, error) {
+	return packagesOf(ctx, r, repo, dir, md)
+}
+
+// packagesOf are the packages of the metadata that md names, in the directory dir.
+func packagesOf(ctx context.Context, r storage.FileReader, repo oci.Name, dir string, md *rpm.Repomd) rpm.Packages {
+	all := rpm.Metadata(func(kind string) (io.ReadCloser, error) {
 		d := md.Find(kind)
 		if d == nil {
 			return nil, fmt.Errorf("%w: %s of %s", storage.ErrFileUnknown, kind, repo)
@@ -128,6 +134,12 @@ func metadataOf(ctx context.Context, r storage.FileReader, repo oci.Name, dir st
 		b, _, err := r.OpenFile(ctx, repo, join(dir, d.Location.Href))
 		return b, err
 	})
+	return func(kind string) iter.Seq2[*rpm.Entry, error] {
+		if kind != "primary" && md.Find(kind) == nil { // some have no more than that
+			return rpm.Entries()(kind)
+		}
+		return all(kind)
+	}
 }
 
 // buildRPM makes the metadata of members for the directory dir. data is what repomd.xml is to name besides, with its content.

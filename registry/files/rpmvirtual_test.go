@@ -1,0 +1,64 @@
+package files_test
+
+import (
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"vitrine/registry/files"
+	"vitrine/storage/memory"
+	"vitrine/storage/pullthrough"
+)
+
+// TestVirtualRPM: one index of all members, in which what is ours is ours.
+func TestVirtualRPM(t *testing.T) {
+	u, second := startUpstream(t), startUpstream(t)
+	u.replace(rpmRepository(t, "", "1", "Packages/beta-1-1.noarch.rpm=beta of the first", "alpha-9-1.noarch.rpm=a newer one of ours"))
+	second.replace(rpmRepository(t, "", "1", "beta-1-1.noarch.rpm=beta of the second", "gamma-1-1.noarch.rpm=gamma"))
+	m := memory.New()
+	log := slog.New(slog.DiscardHandler)
+	store := files.NewRPMLocal(m, log)
+	o := pullthrough.FilesOptions{IndexTTL: -1, Patience: time.Minute}
+	members := []files.Member{
+		{Name: "hub", Type: files.RemoteType, Reader: openFormat(t, m, "hub", u, files.RPM, o)},
+		{Name: "two", Type: files.RemoteType, Reader: openFormat(t, m, "two", second, files.RPM, o)},
+		{Name: "team", Type: files.LocalType, Reader: store},
+	}
+	s := serve(t, m, []files.Repository{
+		{Name: "team", Type: files.LocalType, Package: files.RPM, Reader: store, Store: store},
+		{Name: "all", Type: files.VirtualType, Package: files.RPM, Reader: files.NewRPMVirtual("all", members, m, log)},
+	}, nil)
+	want := func(packages ...string) {
+		t.Helper()
+		if got := packagesOf(t, s, "/files/all/"); !slices.Equal(got, packages) {
+			t.Errorf("the index has %q, want %q", got, packages)
+		}
+	}
+	want("Packages/beta-1-1.noarch.rpm beta-1-1.noarch", "alpha-9-1.noarch.rpm alpha-9-1.noarch", "gamma-1-1.noarch.rpm gamma-1-1.noarch")
+	before := s.want("GET /files/all/repodata/repomd.xml", 200)
+	if again := s.want("GET /files/all/repodata/repomd.xml", 200); again.Header.Get("Etag") != before.Header.Get("Etag") {
+		t.Error("the index changes though nothing has")
+	}
+	const ours = "alpha-1.2~rc1-3.noarch.rpm"
+	s.want("PUT /files/team/"+ours+" -d "+readRPM(t, "alpha-gzip.rpm"), 201)
+	want("Packages/beta-1-1.noarch.rpm beta-1-1.noarch", ours+" alpha-2:1.2~rc1-3.noarch", "gamma-1-1.noarch.rpm gamma-1-1.noarch")
+	s.want("GET /files/all/alpha-9-1.noarch.rpm", 404) // the name is ours now
+	if r := s.want("GET /files/all/"+ours, 200); !strings.Contains(r.Header.Get("Cache-Status"), `detail="team"`) {
+		t.Errorf("Cache-Status: %s", r.Header.Get("Cache-Status"))
+	}
+	if r := s.want("GET /files/all/repodata/?format=json", 200); !strings.Contains(r.body, `"repomd.xml"`) {
+		t.Errorf("the listing is %s", r.body)
+	}
+	second.replace(rpmRepository(t, "", "2", "gamma-2-1.noarch.rpm=gamma, newer"))
+	want("Packages/beta-1-1.noarch.rpm beta-1-1.noarch", ours+" alpha-2:1.2~rc1-3.noarch", "gamma-2-1.noarch.rpm gamma-2-1.noarch")
+	for _, u := range []*upstream{u, second} {
+		u.breaks(func(w http.ResponseWriter, r *http.Request, _ string) bool { http.Error(w, "", 500); return true })
+	}
+	s.want("DELETE /files/team/"+ours, 204)
+	want("Packages/beta-1-1.noarch.rpm beta-1-1.noarch", "alpha-9-1.noarch.rpm alpha-9-1.noarch", "gamma-2-1.noarch.rpm gamma-2-1.noarch")
+	s.want("GET /files/all/none/repodata/repomd.xml", 502) // nobody knows
+	s.want("PUT /files/all/x.rpm -d x", 405)
+}
