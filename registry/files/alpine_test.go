@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -459,4 +460,55 @@ func TestAlpineVirtualOwned(t *testing.T) {
 	}
 	s.want("GET /files/all/x86_64/trojan-1-r0.apk", 404)
 	s.want("GET /files/all/x86_64/tool-1-r0.apk", 200)
+}
+
+// fullDisk has no room for indexes until a file has been deleted.
+type fullDisk struct {
+	*memory.Store
+	full *atomic.Bool
+}
+
+func (f fullDisk) PutFiles(ctx context.Context, repo oci.Name, base string, all map[string]storage.File, keep int) (storage.Generation, error) {
+	if f.full.Load() {
+		return storage.Generation{}, storage.ErrNoSpace
+	}
+	return f.Store.PutFiles(ctx, repo, base, all, keep)
+}
+
+func (f fullDisk) DeleteFile(ctx context.Context, repo oci.Name, p string, when storage.Match) error {
+	f.full.Store(false)
+	return f.Store.DeleteFile(ctx, repo, p, when)
+}
+
+// TestAlpineFullDisk: what is there goes on being served, and deleting makes room.
+func TestAlpineFullDisk(t *testing.T) {
+	m := fullDisk{memory.New(), new(atomic.Bool)}
+	keys, log := files.NewAlpineKeys(m, 1024), slog.New(slog.DiscardHandler)
+	a := files.NewAlpineLocal(m, keys, log)
+	defer a.Close()
+	v := files.NewAlpineVirtual(m, keys, "ours.rsa.pub", []files.Member{{Name: "ours", Type: files.LocalType, Reader: a}}, log)
+	s := serve(t, m.Store, []files.Repository{
+		{Name: "ours", Type: files.LocalType, Package: files.Alpine, Reader: a, Store: a, Key: "ours.rsa.pub"},
+		{Name: "all", Type: files.VirtualType, Package: files.Alpine, Reader: v},
+	}, &files.Options{Keys: keys})
+	want := func(local, virtual string) {
+		t.Helper()
+		k := s.keys("ours.rsa.pub")
+		if l, v := s.listed("/files/ours/x86_64", k), s.listed("/files/all/x86_64", k); l != local || v != virtual {
+			t.Errorf("listed: %s and %s, want %s and %s", l, v, local, virtual)
+		}
+	}
+	s.want("PUT /files/ours/x86_64/a-1-r0.apk -d "+pack(t, "a 1-r0 x86_64 a"), 201)
+	want("a-1-r0", "a-1-r0")
+	s.want("PUT /files/ours/x86_64/b-1-r0.apk -d "+pack(t, "b 1-r0 x86_64 b"), 201)
+	m.full.Store(true)
+	want("a-1-r0 b-1-r0", "a-1-r0")
+	if r := s.do("GET /files/all/x86_64/APKINDEX.tar.gz"); !strings.Contains(r.Header.Get("Warning"), "no room") {
+		t.Errorf("Warning %q", r.Header.Get("Warning"))
+	}
+	s.want("PUT /files/ours/x86_64/c-1-r0.apk -d "+pack(t, "c 1-r0 x86_64 c"), 507)
+	want("a-1-r0 b-1-r0", "a-1-r0")
+	s.want("DELETE /files/ours/x86_64/b-1-r0.apk", 204)
+	want("a-1-r0 c-1-r0", "a-1-r0 c-1-r0")
+	s.installs("/files/all/x86_64")
 }

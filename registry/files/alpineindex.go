@@ -233,6 +233,7 @@ func publishIndex(ctx context.Context, l *local, p place, raw []byte, old storag
 	}
 	f := storage.File{Digest: d, MediaType: "application/gzip", Class: storage.ClassIndex, Modified: later(old)}
 	if _, err := l.kept.PutFiles(ctx, p.repo, p.dir, map[string]storage.File{p.index(): f}, keepIndexes); err != nil {
+		l.forget(ctx, p.repo, d)
 		return err
 	}
 	for _, d := range going {

@@ -255,13 +255,30 @@ func (a *AlpineLocal) DeleteFile(ctx context.Context, repo oci.Name, p string, w
 	if err != nil {
 		return err
 	}
-	return a.hidden(ctx, repo, paths, func() error {
+	return a.deleteAll(ctx, repo, paths)
+}
+
+// deleteAll deletes packages that no index names by then. Where the disk has no room for such an index, room comes first.
+func (a *AlpineLocal) deleteAll(ctx context.Context, repo oci.Name, paths []string) error {
+	remove := func() error {
 		var errs []error
 		for _, p := range paths {
 			errs = append(errs, a.local.DeleteFile(ctx, repo, p, storage.Match{}))
 		}
 		return errors.Join(errs...)
-	})
+	}
+	err := a.hidden(ctx, repo, paths, remove)
+	if !errors.Is(err, storage.ErrNoSpace) {
+		return err
+	}
+	if err := remove(); err != nil {
+		return err
+	}
+	var dirs []string
+	for _, p := range paths {
+		dirs = append(dirs, up(p))
+	}
+	return a.publishAll(ctx, repo, dirs)
 }
 
 // copies are the paths that the package f at p has.

@@ -37,10 +37,12 @@ const maxMerged = 16
 type mergedDir struct {
 	sync.Mutex // one merge at a time
 	last       atomic.Pointer[merged]
+	begun      atomic.Int64 // counts those who look whether it has to be made again
 }
 
 // merged is what an index was made of.
 type merged struct {
+	begun int64                     // its number among those
 	of    map[oci.Name]storage.File // the index of each member that has one
 	from  map[string]int            // the member that a package comes from, by file name; outOfIndex of those that a member has in vain
 	owned map[string]bool           // the names of local members' packages
@@ -151,28 +153,30 @@ func (v *AlpineVirtual) tellMembers(ctx context.Context, m *merged) {
 // merge returns what the index of a directory is made of, once it is published. For a package, remote members are not asked again.
 func (v *AlpineVirtual) merge(ctx context.Context, repo oci.Name, dir string, forPackage bool) (*merged, error) {
 	d := v.dir(dir)
-	if m := d.last.Load(); forPackage && m != nil && v.sameLocals(ctx, dir, m) { // before the lock, under which a server may be slow
+	if m := d.last.Load(); forPackage && m != nil && v.sameLocals(ctx, dir, m) {
 		return m, nil
 	}
-	d.Lock()
-	defer d.Unlock()
-	last := d.last.Load()
-	parts, err := v.open(ctx, repo, dir)
+	begun := d.begun.Add(1)
+	parts, err := v.open(ctx, repo, dir) // without the lock: a server may be slow
 	defer parts.close()
 	if err != nil {
 		return nil, err
 	}
+	d.Lock()
+	defer d.Unlock()
 	index, err := v.kept.kept.StatFile(ctx, repo, join(dir, apkIndex))
 	if err != nil && !isUnknown(err) {
 		return nil, err
 	}
-	if last != nil && parts.same(last) && err == nil {
+	last := d.last.Load()
+	if last != nil && index.Digest != "" && (parts.same(last) || last.begun > begun) { // whoever began later has seen what is newer
 		return last, nil
 	}
 	m, raw, err := v.write(ctx, repo, parts)
 	if err != nil {
 		return nil, err
 	}
+	m.begun = begun
 	err = publishIndex(context.WithoutCancel(ctx), v.kept, place{repo, dir}, raw, index)
 	if errors.Is(err, storage.ErrNoSpace) && last != nil && index.Digest != "" {
 		v.log.ErrorContext(ctx, "the index before is served", "repository", repo, "directory", dir, "error", err)
