@@ -273,7 +273,7 @@ func TestFaults(t *testing.T) {
 		{"redirect to nowhere", func(w http.ResponseWriter, r *http.Request, _ string) bool { w.WriteHeader(302); return true }, false},
 	}
 	for tenths := range 10 {
-		if tenths%4 == 1 { // each takes a second
+		if tenths == 5 { // it takes a second
 			kinds = append(kinds, kind{fmt.Sprintf("cut at %d0 %%", tenths), cut(tenths), false})
 		}
 		var once sync.Once

@@ -25,17 +25,29 @@ type Through struct {
 	upstream storage.FileUpstream
 
 	mu      sync.Mutex
-	indexes map[string]any // by digest of what was parsed: *alpineIndex or *rpmIndex
+	indexes map[string]*indexUse // by digest of what was parsed
+	uses    int64                // of all of them
 
 	checksums map[digest.Digest]apk.Checksum // of kept packages
 }
 
-// maxIndexes bounds the indexes that are in memory, of some 10 MB each.
-const maxIndexes = 4
+// maxIndexed bounds the packages of the indexes that are in memory, some 200 bytes each. The least recently used index goes first, but not the last.
+const maxIndexed = 400_000
+
+// indexUse is an index in memory: an alpineIndex or an rpmIndex.
+type indexUse struct {
+	index sizedIndex
+	last  int64
+}
+
+type sizedIndex interface{ size() int }
+
+func (x alpineIndex) size() int { return len(x) }
+func (x rpmIndex) size() int    { return len(x) }
 
 // NewThrough returns what the repository name knows, whose files are kept in kept and come from upstream.
 func NewThrough(p Package, name oci.Name, kept Keeper, upstream storage.FileUpstream) *Through {
-	return &Through{pkg: p, name: name, kept: kept, upstream: upstream, indexes: map[string]any{}, checksums: map[digest.Digest]apk.Checksum{}}
+	return &Through{pkg: p, name: name, kept: kept, upstream: upstream, indexes: map[string]*indexUse{}, checksums: map[digest.Digest]apk.Checksum{}}
 }
 
 // Bundle gets what an index is published with: pullthrough.Bundle.
@@ -79,7 +91,7 @@ func (t *Through) Verify(ctx context.Context, path string, f storage.File, conte
 }
 
 // parsed returns what parse makes of the kept file at path, once for each content; nil where there is no such file.
-func parsed[T any](ctx context.Context, t *Through, path string, parse func(storage.Blob) (T, error)) (T, error) {
+func parsed[T sizedIndex](ctx context.Context, t *Through, path string, parse func(storage.Blob) (T, error)) (T, error) {
 	var none T
 	b, f, err := t.kept.OpenFile(ctx, t.name, path)
 	if errors.Is(err, storage.ErrFileUnknown) {
@@ -93,20 +105,37 @@ func parsed[T any](ctx context.Context, t *Through, path string, parse func(stor
 }
 
 // remembered returns what parse makes of b, or what it made of the last that had the same key.
-func remembered[T any](t *Through, key string, b storage.Blob, parse func(storage.Blob) (T, error)) (x T, err error) {
+func remembered[T sizedIndex](t *Through, key string, b storage.Blob, parse func(storage.Blob) (T, error)) (x T, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock() // one at a time: they are large
-	if x, ok := t.indexes[key].(T); ok {
-		return x, nil
+	t.uses++
+	if u := t.indexes[key]; u != nil {
+		u.last = t.uses
+		return u.index.(T), nil // a path has one format
 	}
 	if x, err = parse(b); err != nil {
 		return x, fmt.Errorf("%.256q: %w", key, err)
 	}
-	if len(t.indexes) >= maxIndexes {
-		clear(t.indexes)
-	}
-	t.indexes[key] = x
+	t.makeRoom(x.size())
+	t.indexes[key] = &indexUse{x, t.uses}
 	return x, nil
+}
+
+// makeRoom drops indexes until another one of n packages may come.
+func (t *Through) makeRoom(n int) {
+	for _, u := range t.indexes {
+		n += u.index.size()
+	}
+	for n > maxIndexed && len(t.indexes) > 0 {
+		oldest, last := "", t.uses
+		for key, u := range t.indexes {
+			if u.last < last {
+				oldest, last = key, u.last
+			}
+		}
+		n -= t.indexes[oldest].index.size()
+		delete(t.indexes, oldest)
+	}
 }
 
 // up is the directory above a path, "" for the topmost.
