@@ -15,8 +15,8 @@ import (
 	"vitrine/conformance/repodata"
 )
 
-// rpmSpec is a package that depends on the one before it, and is large enough for zchunk to have chunks.
-const rpmSpec = `Name: app%[1]d
+// rpmSpec is a package that depends on the one before it.
+const rpmSpec = `Name: %[4]s%[1]d
 Version: 1.0~rc+%[2]d
 Release: %[2]d
 Summary: the package %[1]d
@@ -27,15 +27,14 @@ AutoReqProv: no
 %%description
 Text of the package %[1]d.
 %%install
-mkdir -p %%{buildroot}/opt/app
-echo %[1]d.%[2]d > %%{buildroot}/opt/app/%[1]d
-for i in $(seq 200); do echo $i > %%{buildroot}/opt/app/%[1]d-file$i; done
+mkdir -p %%{buildroot}/opt/%[4]s
+echo %[1]d.%[2]d > %%{buildroot}/opt/%[4]s/%[1]d
 %%files
-/opt/app
+/opt/%[4]s
 `
 
-// buildRPMs makes the packages app0 to app2 of a version, each of which wants the one before, below a directory.
-func buildRPMs(t *testing.T, version int) (dir string) {
+// buildRPMs makes the packages NAME0 to NAME2 of a version, each of which wants the one before, below a directory.
+func buildRPMs(t *testing.T, name string, version int) (dir string) {
 	t.Helper()
 	build := newProgram(t, needProgram(t, "rpmbuild", "rpm"))
 	dir = tempDir(t)
@@ -43,10 +42,10 @@ func buildRPMs(t *testing.T, version int) (dir string) {
 	for i := range 3 {
 		needs := ""
 		if i > 0 {
-			needs = fmt.Sprintf("Requires: app%d = 1.0~rc+%d", i-1, version)
+			needs = fmt.Sprintf("Requires: %s%d = 1.0~rc+%d", name, i-1, version)
 		}
-		spec := build.file(fmt.Sprintf("app%d.spec", i))
-		write(t, spec, fmt.Appendf(nil, rpmSpec, i, version, needs))
+		spec := build.file(fmt.Sprintf("%d.spec", i))
+		write(t, spec, fmt.Appendf(nil, rpmSpec, i, version, needs, name))
 		args = append(args, spec)
 	}
 	build.run(t, args...)
@@ -114,13 +113,14 @@ func (d dnf) installs(t *testing.T, version int) {
 		t.Errorf("dnf install: %v\n%s", err, out)
 		return
 	}
-	d.has(t, version)
+	d.has(t, "app", version)
 }
 
-func (d dnf) has(t *testing.T, version int) {
+// has fails t unless these packages are installed in that version.
+func (d dnf) has(t *testing.T, name string, version int) {
 	t.Helper()
 	for i := range 3 {
-		got, err := os.ReadFile(d.file(fmt.Sprintf("root/opt/app/%d", i)))
+		got, err := os.ReadFile(d.file(fmt.Sprintf("root/opt/%s/%d", name, i)))
 		if want := fmt.Sprintf("%d.%d\n", i, version); err != nil || string(got) != want {
 			t.Errorf("installed is %q, %v, want %q", got, err, want)
 		}
@@ -131,7 +131,7 @@ func (d dnf) has(t *testing.T, version int) {
 func TestFilesDnf(t *testing.T) {
 	needE2E(t)
 	f := newFilesFront(t, "")
-	one, two := buildRPMs(t, 1), buildRPMs(t, 2)
+	one, two := buildRPMs(t, "app", 1), buildRPMs(t, "app", 2)
 	f.publish(createrepo(t, one, "os/"))
 	base := f.base + "/files/rpms/os/"
 	d := newDnf(t, "baseurl="+base)
@@ -140,7 +140,7 @@ func TestFilesDnf(t *testing.T) {
 	f.files = map[string][]byte{} // the packages of before are gone, as a distribution has it
 	f.publish(createrepo(t, two, "os/"))
 	d.run(t, "upgrade", "--refresh")
-	d.has(t, 2)
+	d.has(t, "app", 2)
 
 	f.line.down()
 	newDnf(t, "metalink="+base+"metalink?arch=x86_64").installs(t, 2)
@@ -149,11 +149,45 @@ func TestFilesDnf(t *testing.T) {
 	f.line.up(t)
 }
 
-// TestFilesDnfChanging has dnf after dnf install from a repository that has another generation every second, of whose metadata nothing stays.
+// TestFilesDnfOurs has dnf install what is put here, from a local repository and from one that is made of that and of another server's. Names of ours are
+// never answered by the other's packages, though those are younger.
+func TestFilesDnfOurs(t *testing.T) {
+	needE2E(t)
+	f := newFilesFront(t, `,
+	"yum": {"type": "local", "package": "rpm"},
+	"both": {"type": "virtual", "package": "rpm", "members": ["yum", "rpms"]}`)
+	for path, content := range below(t, buildRPMs(t, "app", 1), "os/") {
+		f.expect(t, 201, "PUT", "/files/yum/"+path, content)
+	}
+	far := buildRPMs(t, "app", 3)
+	if err := os.CopyFS(far, os.DirFS(buildRPMs(t, "far", 1))); err != nil {
+		t.Fatal(err)
+	}
+	f.publish(createrepo(t, far, "os/"))
+
+	both := newDnf(t, "baseurl="+f.base+"/files/both/os/")
+	both.run(t, "install", "app2", "far2")
+	both.has(t, "app", 1)
+	both.has(t, "far", 1)
+
+	ours := newDnf(t, "baseurl="+f.base+"/files/yum/os/")
+	ours.installs(t, 1)
+	for path, content := range below(t, buildRPMs(t, "app", 2), "os/") {
+		f.expect(t, 201, "PUT", "/files/yum/"+path, content)
+	}
+	f.line.down()
+	ours.run(t, "upgrade", "--refresh")
+	ours.has(t, "app", 2)
+	both.run(t, "upgrade", "--refresh")
+	both.has(t, "app", 2)
+	f.line.up(t)
+}
+
+// TestFilesDnfChanging has dnf after dnf install from a repository that has another generation every half second, of whose metadata nothing stays.
 func TestFilesDnfChanging(t *testing.T) {
 	needE2E(t)
 	f := newFilesFront(t, "")
-	dir := buildRPMs(t, 1)
+	dir := buildRPMs(t, "app", 1)
 	var generations []map[string][]byte
 	for i := range 4 {
 		os.RemoveAll(filepath.Join(dir, "repodata"))
@@ -172,12 +206,12 @@ func TestFilesDnfChanging(t *testing.T) {
 			select {
 			case <-stop:
 				return
-			case <-time.After(time.Second):
+			case <-time.After(500 * time.Millisecond):
 				f.depot.Publish(generations[i%len(generations)])
 			}
 		}
 	})
-	for range 4 {
+	for range 6 {
 		newDnf(t, "baseurl="+f.base+"/files/rpms/os/").installs(t, 1)
 	}
 	close(stop)
