@@ -101,6 +101,12 @@ func throughFormat(t *testing.T, u *upstream, pkg files.Package, o pullthrough.F
 
 func openFormat(t *testing.T, m *memory.Store, name oci.Name, u *upstream, pkg files.Package, o pullthrough.FilesOptions) storage.FileReader {
 	t.Helper()
+	r, _ := openThrough(t, m, name, u, pkg, o)
+	return r
+}
+
+func openThrough(t *testing.T, m *memory.Store, name oci.Name, u *upstream, pkg files.Package, o pullthrough.FilesOptions) (storage.FileReader, *files.Through) {
+	t.Helper()
 	c, err := remote.NewFiles(u.url, &remote.Options{PlainHTTP: []string{strings.TrimPrefix(u.url, "http://")}, Retries: -1})
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +125,7 @@ func openFormat(t *testing.T, m *memory.Store, name oci.Name, u *upstream, pkg f
 	}
 	f := pullthrough.NewFiles(m, name, c, &o)
 	t.Cleanup(func() { f.Close() })
-	return format.Reader(f, m)
+	return format.Reader(f, m), format
 }
 
 // install does what dnf does, and returns the revision that it has seen: it checks the signature, and all that repomd.xml names.
@@ -181,6 +187,32 @@ func TestRemoteRPM(t *testing.T) {
 				t.Errorf("the package has %d bytes", len(r.body))
 			}
 		})
+	}
+}
+
+// TestRemoteRPMSwept: metadata that no index names any more goes, but not before its time.
+func TestRemoteRPMSwept(t *testing.T) {
+	u := startUpstream(t)
+	m := memory.New()
+	r, format := openThrough(t, m, "hub", u, files.RPM, pullthrough.FilesOptions{IndexTTL: -1, Patience: time.Minute, Keep: 1})
+	s := serve(t, m, []files.Repository{{Name: "hub", Type: files.RemoteType, Package: files.RPM, Reader: r}}, nil)
+	var before string
+	for i, tt := range []struct {
+		ahead time.Duration
+		kept  bool // what the generation before named
+	}{{0, true}, {47 * time.Hour, true}, {49 * time.Hour, true}, {49 * time.Hour, false}} {
+		files.Ahead(format, tt.ahead)
+		all := rpmRepository(t, "", fmt.Sprint(i), fmt.Sprintf("a-%d-1.rpm=x", i))
+		u.replace(all)
+		if got := install(t, s, "/files/hub/"); got != fmt.Sprint(i) {
+			t.Fatalf("revision %q is served, want %d", got, i)
+		}
+		if i < 2 {
+			before = find(t, all, "primary")
+		}
+		if _, err := m.StatFile(t.Context(), "hub", before); (err == nil) != tt.kept {
+			t.Errorf("generation %d: %s is kept: %v, want %v", i, before, err == nil, tt.kept)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"log/slog"
 	"path"
 	"regexp"
 	"strings"
@@ -54,7 +55,52 @@ func (t *Through) publishRPM(ctx context.Context, root string, f storage.File, b
 	if err == nil || errors.Is(now, storage.ErrReplaced) {
 		err = now
 	}
+	if err == nil {
+		err = t.sweep(ctx, up(root), files)
+	}
 	return files, err
+}
+
+// sweep drops the metadata with its checksum in its name that is in the directory base, came more than supersededFor ago, and is named by none of the generations
+// that are kept, nor by next: no client has an index any more that names it.
+func (t *Through) sweep(ctx context.Context, base string, next map[string]storage.File) error {
+	named, err := t.named(ctx, base)
+	if err != nil {
+		return err
+	}
+	l := &local{t.kept, slog.New(slog.DiscardHandler)}
+	for e, err := range t.kept.ListFiles(ctx, t.name, base, "") {
+		if err != nil {
+			return err
+		}
+		p := join(base, e.Name)
+		if _, stays := next[p]; stays || named[p] || !rpmHashed.MatchString(p) || t.now().Sub(e.File.Stored) < supersededFor {
+			continue
+		}
+		err := l.DeleteFile(ctx, t.name, p, storage.Still(e.File.Digest))
+		if err != nil && !errors.Is(err, storage.ErrFileUnknown) && !errors.Is(err, storage.ErrFileMatch) {
+			return err
+		}
+	}
+	return nil
+}
+
+// named are the paths that the generations of base name.
+func (t *Through) named(ctx context.Context, base string) (map[string]bool, error) {
+	all := map[string]bool{}
+	for g, err := range t.kept.Generations(ctx, t.name, base) {
+		if err != nil {
+			return nil, err
+		}
+		g, err = t.kept.GetGeneration(ctx, t.name, base, g.Number)
+		if err != nil && !errors.Is(err, storage.ErrFileUnknown) {
+			return nil, err
+		}
+		for p := range g.Files {
+			all[p] = true
+		}
+	}
+	return all, nil
 }
 
 // getSigned gets the signature and the key beside root into files, where there are any.

@@ -136,6 +136,7 @@ func (v *RPMVirtual) refresh(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
+	tellParts(ctx, parts)
 	made, err := v.kept.StatFile(ctx, v.name, join(dir, repomd))
 	switch {
 	case err != nil && !errors.Is(err, storage.ErrFileUnknown):
@@ -160,6 +161,15 @@ func (v *RPMVirtual) refresh(ctx context.Context, dir string) error {
 	}
 	defer func() { <-v.turn }()
 	return r.publish(context.WithoutCancel(ctx), v.kept) // others wait for it too; it looks again whether it is made
+}
+
+// tellParts notes what an index is made of.
+func tellParts(ctx context.Context, parts []rpmShare) {
+	var names []string
+	for _, p := range parts {
+		names = append(names, string(p.Name))
+	}
+	tellMember(ctx, Member{Name: oci.Name(strings.Join(names, " ")), Type: LocalType})
 }
 
 func (v *RPMVirtual) of(parts []rpmShare) string {

@@ -39,6 +39,9 @@ func TestVirtualRPM(t *testing.T) {
 	}
 	want("Packages/beta-1-1.noarch.rpm beta-1-1.noarch", "alpha-9-1.noarch.rpm alpha-9-1.noarch", "gamma-1-1.noarch.rpm gamma-1-1.noarch")
 	before := s.want("GET /files/all/repodata/repomd.xml", 200)
+	if got := before.Header.Get("Cache-Status"); got != `vitrine; hit; detail="team hub two"` {
+		t.Errorf("Cache-Status: %s", got)
+	}
 	if again := s.want("GET /files/all/repodata/repomd.xml", 200); again.Header.Get("Etag") != before.Header.Get("Etag") {
 		t.Error("the index changes though nothing has")
 	}

@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -23,6 +24,7 @@ type Through struct {
 	name     oci.Name
 	kept     Keeper // as it is, without upstream
 	upstream storage.FileUpstream
+	now      func() time.Time
 
 	mu      sync.Mutex
 	indexes map[string]*indexUse // by digest of what was parsed
@@ -47,7 +49,7 @@ func (x rpmIndex) size() int    { return len(x) }
 
 // NewThrough returns what the repository name knows, whose files are kept in kept and come from upstream.
 func NewThrough(p Package, name oci.Name, kept Keeper, upstream storage.FileUpstream) *Through {
-	return &Through{pkg: p, name: name, kept: kept, upstream: upstream, indexes: map[string]*indexUse{}, checksums: map[digest.Digest]apk.Checksum{}}
+	return &Through{pkg: p, name: name, kept: kept, upstream: upstream, now: time.Now, indexes: map[string]*indexUse{}, checksums: map[digest.Digest]apk.Checksum{}}
 }
 
 // Bundle gets what an index is published with: pullthrough.Bundle.
