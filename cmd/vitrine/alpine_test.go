@@ -45,6 +45,8 @@ func TestAlpineRepositories(t *testing.T) {
 		{alice, "GET /files/ours/x86_64/APKINDEX.tar.gz", 200, ".SIGN.RSA256.acme.rsa.pub"},
 		{alice, "GET /?format=html", 200, `<a href="/files/ours/">`},
 		{alice, "GET /files/ours/", 200, `<a href="./x86_64/">`},
+		{alice, "GET /files/ours/x86_64/?format=html", 200, `<a href="/apk/ours/x86_64/hello-1-r0.apk">`},
+		{alice, "GET /files/ours/x86_64/?format=json", 200, `"look":"/apk/ours/x86_64/APKINDEX.tar.gz"`},
 		{alice, "GET /apk/ours/x86_64/APKINDEX.tar.gz", 200, "hello"},
 		{alice, "GET /apk/ours/x86_64/hello-1-r0.apk", 200, "pkgname"},
 		{r.url, "GET /apk/ours/x86_64/APKINDEX.tar.gz", 401, ""},

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net/url"
+	"path"
 
 	"vitrine/registry/auth"
 	"vitrine/registry/files"
@@ -24,9 +26,19 @@ func (s *server) serveFiles(l *live) {
 	for _, r := range repos {
 		l.readers[r.Name] = r.Reader
 	}
-	l.files = files.New(repos, &files.Options{
-		NoDelete: !l.delete, ReadOnly: l.readOnly, StallTimeout: l.stall, ExternalURL: l.externalURL, Keys: s.mounts.files.keys, Log: s.log,
-	})
+	o := files.Options{NoDelete: !l.delete, ReadOnly: l.readOnly, StallTimeout: l.stall, ExternalURL: l.externalURL, Keys: s.mounts.files.keys, Log: s.log}
+	if s.indexer != nil {
+		o.Look = lookInside
+	}
+	l.files = files.New(repos, &o)
+}
+
+// lookInside is where the explorer shows a file of a repository.
+func lookInside(r *files.Repository, p string) string {
+	if r.Package != files.Alpine || path.Base(p) != "APKINDEX.tar.gz" && path.Ext(p) != ".apk" {
+		return ""
+	}
+	return (&url.URL{Path: "/apk/" + string(r.Name) + "/" + p}).EscapedPath()
 }
 
 // filesOf returns who reads the repository of files that l has by that name, for the explorer; nil if there is none.

@@ -60,7 +60,11 @@ type Options struct {
 	ExternalURL  string        // where clients find this server, if not at the Host that they ask for
 	StallTimeout time.Duration // a body that sends no byte for so long has ended; 0: a minute
 	Keys         *AlpineKeys   // nil: no repository has a key
-	Log          *slog.Logger  // gets what the client is not told; nil: discard
+
+	// Look returns the path of the page that shows what is in a file, for listings; "" where there is none. Nil: there are no such pages.
+	Look func(r *Repository, path string) string
+
+	Log *slog.Logger // gets what the client is not told; nil: discard
 }
 
 // New returns the handler of what Serves says is its. It reads the path as it came and must not stand behind an http.ServeMux that redirects.

@@ -41,6 +41,7 @@ type entry struct {
 	SHA256   string     `json:"sha256,omitempty"`
 	Modified *time.Time `json:"modified,omitempty"`
 	Class    string     `json:"class,omitempty"`
+	Look     string     `json:"look,omitempty"` // the page that shows what is in it
 }
 
 // getDirectory lists a directory.
@@ -61,7 +62,11 @@ func (h *handler) getDirectory(w http.ResponseWriter, r *http.Request, rt route)
 			l.Next = next(r, l.Entries[n-1].Name)
 			break
 		}
-		l.Entries = append(l.Entries, describeEntry(e))
+		x := describeEntry(e)
+		if h.Look != nil && !e.IsDir() {
+			x.Look = h.Look(rt.repo, join(rt.path, e.Name))
+		}
+		l.Entries = append(l.Entries, x)
 	}
 	if len(l.Entries) == 0 && after == "" && rt.path != "" {
 		return fmt.Errorf("%w: %.256q in %s is no directory", storage.ErrFileUnknown, rt.path, rt.repo.Name)
@@ -191,7 +196,7 @@ var listingPage = template.Must(template.New("").Parse(`<!DOCTYPE html>
 <thead><tr><th align="left">Name</th><th align="left">Changed (UTC)</th><th align="right">Bytes</th><th align="left">{{if .Repository}}SHA-256{{else}}Kind{{end}}</th></tr></thead>
 <tbody>
 {{if .Repository}}<tr><td><a href="../">../</a></td></tr>
-{{end}}{{range .Entries}}<tr><td><a href="{{.Ref}}">{{.Name}}</a></td><td>{{.Date}}</td><td align="right">{{with .Size}}{{.}}{{end}}</td><td>{{.Note}}</td></tr>
+{{end}}{{range .Entries}}<tr><td><a href="{{.Ref}}">{{.Name}}</a>{{with .Look}} <a href="{{.}}">look inside</a>{{end}}</td><td>{{.Date}}</td><td align="right">{{with .Size}}{{.}}{{end}}</td><td>{{.Note}}</td></tr>
 {{end}}</tbody>
 </table>
 {{with .Next}}<p><a href="{{.}}" rel="next">More</a></p>
