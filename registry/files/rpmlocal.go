@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"vitrine/registry/api"
@@ -29,9 +30,9 @@ type indexKey struct {
 	dir  string
 }
 
-// owned are the names of the packages of a repository.
+// owned are the names of the packages of a repository, with the directories that have packages of that name.
 type owned struct {
-	names   map[string]bool
+	names   map[string][]string
 	changes int64
 }
 
@@ -186,26 +187,25 @@ func (l *RPMLocal) DeleteFile(ctx context.Context, repo oci.Name, path string, w
 	return l.local.DeleteFile(ctx, repo, path, when)
 }
 
-// owns reports whether a package of that name is in the repository: names that are ours are nobody else's.
-func (l *RPMLocal) owns(ctx context.Context, repo oci.Name, name string) (bool, error) {
+// owns reports whether a package of that name is in the repository below the directory dir.
+func (l *RPMLocal) owns(ctx context.Context, repo oci.Name, dir, name string) (bool, error) {
 	counted := l.counted(repo)
 	l.mu.Lock()
 	known, ok := l.owned[repo]
 	l.mu.Unlock()
-	if ok && known.changes == counted {
-		return known.names[name], nil
-	}
-	names := map[string]bool{}
-	for e, err := range storage.WalkFiles(ctx, l.kept, repo, "") {
-		if err != nil {
-			return false, err
+	if !ok || known.changes != counted {
+		known = owned{map[string][]string{}, counted}
+		for e, err := range storage.WalkFiles(ctx, l.kept, repo, "") {
+			if err != nil {
+				return false, err
+			}
+			if n, d := rpmName(e.Name), up(e.Name); isRPM(e.Name) && !slices.Contains(known.names[n], d) {
+				known.names[n] = append(known.names[n], d)
+			}
 		}
-		if isRPM(e.Name) {
-			names[rpmName(e.Name)] = true
-		}
+		l.mu.Lock()
+		l.owned[repo] = known
+		l.mu.Unlock()
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.owned[repo] = owned{names, counted}
-	return names[name], nil
+	return slices.ContainsFunc(known.names[name], func(d string) bool { return d == dir || storage.InDir(d, dir) }), nil
 }

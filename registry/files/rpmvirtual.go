@@ -89,7 +89,7 @@ func (v *RPMVirtual) openMetadata(ctx context.Context, p string) (storage.Blob, 
 	return v.kept.OpenFile(ctx, v.name, p)
 }
 
-// isOurs fails for a package whose name a local member has, at a path that none of them has.
+// isOurs fails for a package whose name a local member has, at a path that none of them has. Names are those of the nearest directory above it that has an index.
 func (v *RPMVirtual) isOurs(ctx context.Context, p string) error {
 	if !isRPM(p) {
 		return nil
@@ -99,7 +99,7 @@ func (v *RPMVirtual) isOurs(ctx context.Context, p string) error {
 		if !ok {
 			continue
 		}
-		owns, err := l.owns(ctx, m.Name, rpmName(p))
+		owns, err := l.owns(ctx, m.Name, v.nearest(ctx, p), rpmName(p))
 		if err != nil {
 			return err
 		}
@@ -108,6 +108,16 @@ func (v *RPMVirtual) isOurs(ctx context.Context, p string) error {
 		}
 	}
 	return nil
+}
+
+// nearest is the nearest directory above p that has an index here, the topmost if none has.
+func (v *RPMVirtual) nearest(ctx context.Context, p string) string {
+	for dir := range storage.Above(p) {
+		if _, err := v.kept.StatFile(ctx, v.name, join(dir, repomd)); err == nil {
+			return dir
+		}
+	}
+	return ""
 }
 
 // isThere fails unless a local member has the package at p, whose name is the member owner's.

@@ -65,3 +65,30 @@ func TestVirtualRPM(t *testing.T) {
 	s.want("GET /files/all/none/repodata/repomd.xml", 502) // nobody knows
 	s.want("PUT /files/all/x.rpm -d x", 405)
 }
+
+// TestVirtualRPMDirectories: a name is ours where we have it, and not in the repositories beside.
+func TestVirtualRPMDirectories(t *testing.T) {
+	u := startUpstream(t)
+	u.replace(rpmRepository(t, "el9/", "1", "alpha-9-1.noarch.rpm=theirs"))
+	m := memory.New()
+	log := slog.New(slog.DiscardHandler)
+	store := files.NewRPMLocal(m, log)
+	members := []files.Member{
+		{Name: "hub", Type: files.RemoteType, Reader: openFormat(t, m, "hub", u, files.RPM, pullthrough.FilesOptions{IndexTTL: -1, Patience: time.Minute})},
+		{Name: "team", Type: files.LocalType, Reader: store},
+	}
+	s := serve(t, m, []files.Repository{
+		{Name: "team", Type: files.LocalType, Package: files.RPM, Reader: store, Store: store},
+		{Name: "all", Type: files.VirtualType, Package: files.RPM, Reader: files.NewRPMVirtual("all", members, m, log)},
+	}, nil)
+	s.want("PUT /files/team/el8/alpha-1.2~rc1-3.noarch.rpm -d "+readRPM(t, "alpha-gzip.rpm"), 201)
+	s.want("GET /files/all/el9/alpha-9-1.noarch.rpm", 404) // nobody has asked for an index: it may be of everything
+	if got := packagesOf(t, s, "/files/all/el9/"); !slices.Equal(got, []string{"alpha-9-1.noarch.rpm alpha-9-1.noarch"}) {
+		t.Errorf("el9 has %q", got)
+	}
+	if got := packagesOf(t, s, "/files/all/el8/"); !slices.Equal(got, []string{"alpha-1.2~rc1-3.noarch.rpm alpha-2:1.2~rc1-3.noarch"}) {
+		t.Errorf("el8 has %q", got)
+	}
+	s.want("PUT /files/team/el9/sub/alpha-1.2~rc1-3.noarch.rpm -d "+readRPM(t, "alpha-gzip.rpm"), 201)
+	s.want("GET /files/all/el9/alpha-9-1.noarch.rpm", 404)
+}
