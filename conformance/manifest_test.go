@@ -247,12 +247,14 @@ func TestManifestBytes(t *testing.T) {
 
 // TestManifestSize pushes manifests up to and over 4 MiB ("Pushing Manifests"), with and without a length.
 func TestManifestSize(t *testing.T) {
+	const chunked = " | Transfer-Encoding: chunked"
 	onEach(t, func(t *testing.T, tg *target) {
 		for _, c := range []struct {
-			size int
-			want string
-		}{{4 << 20, "201"}, {4<<20 + 1, "413 SIZE_INVALID"}, {16 << 20, "413 SIZE_INVALID"}} {
-			for _, coding := range []string{"", " | Transfer-Encoding: chunked"} {
+			size    int
+			codings []string
+			want    string
+		}{{4 << 20, []string{"", chunked}, "201"}, {4<<20 + 1, []string{"", chunked}, "413 SIZE_INVALID"}, {16 << 20, []string{chunked}, "413 SIZE_INVALID"}} {
+			for _, coding := range c.codings {
 				s := newScript(t, tg)
 				s.vars["m"] = fmt.Sprintf(`{"schemaVersion":2,"manifests":[],"annotations":{"a":"%s"}}`, strings.Repeat("x", c.size-60))
 				s.vars["m"] += strings.Repeat(" ", c.size-len(s.vars["m"]))
