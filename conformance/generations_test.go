@@ -49,7 +49,7 @@ func newRPMs(t *testing.T, upstream string) *httptest.Server {
 	return srv
 }
 
-// TestGenerations has a hundred clients read a repository whose upstream publishes one generation after another, each in the middle of what is asked for the one
+// TestGenerations has forty clients read a repository whose upstream publishes one generation after another, each in the middle of what is asked for the one
 // before. What a client gets fits together, always, and in the end it is the last one.
 func TestGenerations(t *testing.T) {
 	publish := []int{0, 10, 13, 20, 31, 36, 60, 61} // when so many requests have come in: as many generations as are kept
@@ -75,7 +75,7 @@ func TestGenerations(t *testing.T) {
 	})
 	var clients sync.WaitGroup
 	var seen [8]atomic.Int64
-	for range 100 {
+	for range 40 {
 		clients.Go(func() {
 			if err := readToLast(t.Context(), base, len(publish)-1, seen[:]); err != nil {
 				t.Error(err)
