@@ -72,7 +72,9 @@ func (f *fileServer) requests() string {
 func (f *fileServer) client(o Options) *Files {
 	f.t.Helper()
 	o.PlainHTTP = []string{strings.TrimPrefix(f.url, "http://")}
-	o.RetryDelay, o.StallTimeout, o.HeaderTimeout = time.Millisecond, 300*time.Millisecond, 300*time.Millisecond
+	o.RetryDelay = time.Millisecond
+	orElse(&o.StallTimeout, time.Minute) // more than any machine is slow
+	orElse(&o.HeaderTimeout, time.Minute)
 	c, err := NewFiles(f.url+"/pub", &o)
 	if err != nil {
 		f.t.Fatal(err)
@@ -182,7 +184,11 @@ func TestFetchFileFaults(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			f := startFiles(t)
 			f.answer = tt.answer
-			_, b, err := fetchAll(t, f.client(Options{MaxFile: 1 << 20, Retries: 1}), tt.path, storage.Fetch{})
+			o := Options{MaxFile: 1 << 20, Retries: 1}
+			if tt.want == storage.ErrUpstreamTimeout {
+				o.StallTimeout, o.HeaderTimeout = 50*time.Millisecond, 50*time.Millisecond
+			}
+			_, b, err := fetchAll(t, f.client(o), tt.path, storage.Fetch{})
 			if !errors.Is(err, tt.want) || tt.want == nil && err != nil {
 				t.Errorf("%d bytes, %v, want %v", len(b), err, tt.want)
 			}
