@@ -50,16 +50,28 @@ func sumOf(all []string) string {
 	return fmt.Sprintf("%x", h[:16])
 }
 
-// publish makes the index, unless it is made of the same already.
+// publish makes the index, unless it is made of the same already. Where it cannot be made, because the disk is full or a member of a virtual repository cannot
+// be read, the one before stays, with a note.
 func (r *recipe) publish(ctx context.Context, l *local) error {
-	kept := l.kept
-	old, err := kept.StatFile(ctx, r.repo, r.root)
+	old, err := l.kept.StatFile(ctx, r.repo, r.root)
 	if err == nil && old.Header[noteOf] == r.of {
 		return nil
 	}
 	if err != nil && !errors.Is(err, storage.ErrFileUnknown) {
 		return err
 	}
+	err = r.publishAfter(ctx, l, old)
+	if old.Digest == "" || !errors.Is(err, storage.ErrNoSpace) && !errors.Is(err, storage.ErrUpstream) {
+		return err
+	}
+	l.log.ErrorContext(ctx, "an index could not be made, and stays as it was", "repository", r.repo, "directory", r.base, "error", err)
+	storage.AddNote(ctx, storage.Note{Kind: storage.Stale, Text: "a new index could not be made: it is the one before"})
+	return nil
+}
+
+// publishAfter makes the index that follows old, the zero File if there is none.
+func (r *recipe) publishAfter(ctx context.Context, l *local, old storage.File) error {
+	kept := l.kept
 	start := time.Now()
 	pieces, err := r.make(ctx)
 	if err != nil {

@@ -1,6 +1,7 @@
 package files_test
 
 import (
+	"crypto/sha256"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -8,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"vitrine/explore/rpm"
 	"vitrine/registry/files"
 	"vitrine/storage/memory"
+	"vitrine/storage/oci"
 	"vitrine/storage/pullthrough"
 )
 
@@ -91,4 +94,38 @@ func TestVirtualRPMDirectories(t *testing.T) {
 	}
 	s.want("PUT /files/team/el9/sub/alpha-1.2~rc1-3.noarch.rpm -d "+readRPM(t, "alpha-gzip.rpm"), 201)
 	s.want("GET /files/all/el9/alpha-9-1.noarch.rpm", 404)
+}
+
+// TestVirtualRPMUnreadable: where a member's metadata cannot be read, the index before stays; where there is none, that is said.
+func TestVirtualRPMUnreadable(t *testing.T) {
+	u := startUpstream(t)
+	unreadable := func(revision string) map[string]string { // as with zstd, which nobody here can read
+		all := rpmRepository(t, "", revision, "beta-2-1.noarch.rpm=x")
+		md, err := rpm.ParseRepomd([]byte(all["repodata/repomd.xml"]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range md.Data {
+			content := "\x28\xb5\x2f\xfd" + md.Data[i].Type
+			md.Data[i].Location.Href = "repodata/" + sum(content) + "-" + md.Data[i].Type + ".xml.zst"
+			md.Data[i].Checksum, md.Data[i].Size = rpm.SHA256(sha256.Sum256([]byte(content))), int64(len(content))
+			all[md.Data[i].Location.Href] = content
+		}
+		all["repodata/repomd.xml"] = string(md.Bytes())
+		delete(all, "repodata/repomd.xml.asc")
+		return all
+	}
+	m := memory.New()
+	open := func(name oci.Name) *site {
+		members := []files.Member{{Name: "hub", Type: files.RemoteType, Reader: openFormat(t, m, "hub", u, files.RPM, pullthrough.FilesOptions{IndexTTL: -1, Patience: time.Minute})}}
+		return serve(t, m, []files.Repository{{Name: name, Type: files.VirtualType, Package: files.RPM, Reader: files.NewRPMVirtual(name, members, m, slog.New(slog.DiscardHandler))}}, nil)
+	}
+	u.replace(rpmRepository(t, "", "1", "beta-1-1.noarch.rpm=x"))
+	s := open("all")
+	before := s.want("GET /files/all/repodata/repomd.xml", 200)
+	u.replace(unreadable("2"))
+	if r := s.want("GET /files/all/repodata/repomd.xml", 200); r.body != before.body || !strings.HasPrefix(r.Header.Get("Warning"), "110 ") {
+		t.Errorf("the index is another one, or without a warning: %s", r.Header.Get("Warning"))
+	}
+	open("new").want("GET /files/new/repodata/repomd.xml", 502)
 }
