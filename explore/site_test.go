@@ -170,8 +170,8 @@ var (
 	versions = regexp.MustCompile(`\?v=[0-9a-f]{12}`)
 )
 
-// frame is what all pages begin with. Only the golden page of an empty registry has it.
-var frame = regexp.MustCompile(`(?s)<!doctype html>.*?(<title>[^<]*</title>).*?</header>`)
+// chrome is what all pages begin with. Only the golden page of an empty registry has it.
+var chrome = regexp.MustCompile(`(?s)<!doctype html>.*?(<title>[^<]*</title>).*?</header>`)
 
 // golden compares a page with testdata/golden/NAME.html, whose first line is the status.
 func golden(t *testing.T, name string, w *httptest.ResponseRecorder) {
@@ -182,7 +182,7 @@ func golden(t *testing.T, name string, w *httptest.ResponseRecorder) {
 	got := strconv.Itoa(w.Code) + " " + http.StatusText(w.Code) + "\n" + pushes.ReplaceAllString(w.Body.String(), "<time>when it was pushed</time>")
 	got = versions.ReplaceAllString(ages.ReplaceAllString(got, `title="some time ago"`), "")
 	if name != "front-empty" {
-		got = frame.ReplaceAllString(got, "$1")
+		got = chrome.ReplaceAllString(got, "$1")
 	}
 	file := filepath.Join("testdata", "golden", name+".html")
 	if *update {
