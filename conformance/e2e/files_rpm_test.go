@@ -183,10 +183,16 @@ func TestFilesDnfOurs(t *testing.T) {
 	f.line.up(t)
 }
 
-// TestFilesDnfChanging has dnf after dnf install from a repository that has another generation every half second, of whose metadata nothing stays.
+// TestFilesDnfChanging has dnf after dnf install from a repository that has another generation every half second, of whose metadata nothing stays, and from one
+// that is made of that and ours.
 func TestFilesDnfChanging(t *testing.T) {
 	needE2E(t)
-	f := newFilesFront(t, "")
+	f := newFilesFront(t, `,
+	"yum": {"type": "local", "package": "rpm"},
+	"both": {"type": "virtual", "package": "rpm", "members": ["yum", "rpms"]}`)
+	for path, content := range below(t, buildRPMs(t, "own", 1), "os/") {
+		f.expect(t, 201, "PUT", "/files/yum/"+path, content)
+	}
 	dir := buildRPMs(t, "app", 1)
 	var generations []map[string][]byte
 	for i := range 4 {
@@ -211,8 +217,9 @@ func TestFilesDnfChanging(t *testing.T) {
 			}
 		}
 	})
-	for range 6 {
+	for range 4 {
 		newDnf(t, "baseurl="+f.base+"/files/rpms/os/").installs(t, 1)
+		newDnf(t, "baseurl="+f.base+"/files/both/os/").installs(t, 1)
 	}
 	close(stop)
 	publisher.Wait()
