@@ -139,38 +139,54 @@ type rpmShare struct {
 	f storage.File // its repomd.xml
 }
 
-// refresh makes the metadata of dir, if that of a member has changed. When a member does not answer, what was made before stays, with a note; if there is
-// none, it is made of the others.
+// maxRemade is how often it is looked what the members have, where others make the metadata meanwhile: it is young then in any case.
+const maxRemade = 3
+
+// refresh makes the metadata of dir, if that of a member has changed. When a member does not answer, or has what cannot be merged, what was made before stays,
+// with a note; if there is none, it is made of the others.
 func (v *RPMVirtual) refresh(ctx context.Context, dir string) error {
+	ctx = inGeneration(ctx, 0) // the wanted one is ours, and none of a member's
+	for range maxRemade {
+		if again, err := v.remake(ctx, dir); err != nil || !again {
+			return err
+		}
+	}
+	return nil
+}
+
+// remake is refresh once. again is true if somebody else made metadata meanwhile, maybe of something younger.
+func (v *RPMVirtual) remake(ctx context.Context, dir string) (again bool, err error) {
 	parts, trouble, err := v.parts(ctx, dir)
 	if err != nil {
-		return err
+		return false, err
 	}
 	tellParts(ctx, parts)
 	made, err := v.kept.StatFile(ctx, v.name, join(dir, repomd))
 	switch {
 	case err != nil && !errors.Is(err, storage.ErrFileUnknown):
-		return err
+		return false, err
 	case err == nil && trouble != nil:
 		storage.AddNote(ctx, storage.Note{Kind: storage.Stale, Text: "a member did not answer, and the index is as it was"})
-		return nil
+		return false, nil
 	case len(parts) == 0 && trouble != nil:
-		return trouble
+		return false, trouble
 	case len(parts) == 0:
-		return fmt.Errorf("%w: %.256q in any member of %s", storage.ErrFileUnknown, join(dir, repomd), v.name)
+		return false, fmt.Errorf("%w: %.256q in any member of %s", storage.ErrFileUnknown, join(dir, repomd), v.name)
+	case made.Header[noteOf] == v.of(parts):
+		return false, nil
 	}
-	r := &recipe{repo: v.name, base: join(dir, "repodata"), root: join(dir, repomd), of: v.of(parts)}
-	if made.Header[noteOf] == r.of {
-		return nil
-	}
-	r.make = func(ctx context.Context) (map[string]piece, error) { return v.merge(ctx, dir, parts) }
 	select {
 	case v.turn <- struct{}{}:
 	case <-ctx.Done():
-		return ctx.Err()
+		return false, ctx.Err()
 	}
 	defer func() { <-v.turn }()
-	return r.publish(context.WithoutCancel(ctx), v.kept) // others wait for it too; it looks again whether it is made
+	if now, err := v.kept.StatFile(ctx, v.name, join(dir, repomd)); err == nil && now.Digest != made.Digest {
+		return true, nil
+	}
+	r := &recipe{repo: v.name, base: join(dir, "repodata"), root: join(dir, repomd), of: v.of(parts)}
+	r.make = func(ctx context.Context) (map[string]piece, error) { return v.merge(ctx, dir, parts) }
+	return false, r.publish(context.WithoutCancel(ctx), v.kept) // others wait for it too
 }
 
 // tellParts notes what an index is made of.
@@ -216,6 +232,7 @@ func (v *RPMVirtual) merge(ctx context.Context, dir string, parts []rpmShare) (m
 	var extras []extra
 	have := map[string]bool{}
 	for _, p := range parts {
+		ctx := inGeneration(ctx, p.f.Generation)
 		md, err := openRepomd(ctx, p.f, func(ctx context.Context, _ storage.File) (storage.Blob, error) {
 			b, _, err := p.Reader.OpenFile(ctx, p.Name, join(dir, repomd))
 			return b, err

@@ -44,6 +44,11 @@ func wantedGeneration(ctx context.Context) int64 {
 	return n
 }
 
+// inGeneration returns a ctx for whoever wants that generation, 0 for the last one.
+func inGeneration(ctx context.Context, n int64) context.Context {
+	return context.WithValue(ctx, sameGeneration{}, n)
+}
+
 // isIndexRoot reports whether clients begin with the file at p to read an index.
 func isIndexRoot(p string) bool { return path.Base(p) == "repomd.xml" }
 
@@ -56,7 +61,7 @@ func (s *same) ask(ctx context.Context, r *http.Request, rt route) context.Conte
 	defer s.mu.Unlock()
 	for _, c := range clientsOf(r) {
 		if g, ok := s.m[sameKey{c, rt.repo.Name, up(rt.path)}]; ok && time.Since(g.at) < sameFor {
-			return context.WithValue(ctx, sameGeneration{}, g.generation)
+			return inGeneration(ctx, g.generation)
 		}
 	}
 	return ctx
