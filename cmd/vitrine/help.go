@@ -52,7 +52,7 @@ func plain(s string) func(io.Writer) {
 }
 
 func helpAll(w io.Writer) {
-	fmt.Fprint(w, "Vitrine is an OCI registry: it keeps images and artifacts in a folder and serves them.\n\n")
+	fmt.Fprint(w, "Vitrine is an OCI registry: it keeps images, artifacts and files in a folder, serves them, and shows what is in them.\n\n")
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  vitrine %-34s %s\n", strings.TrimSpace(c.name+" "+c.args), c.brief)
 	}
@@ -62,7 +62,7 @@ func helpAll(w io.Writer) {
 const gcHelp = `vitrine gc [--root DIR] [--dry-run]
 
 Gives the space of deleted images back. Deleting an image takes its manifest out of the repository and leaves the blobs:
-gc drops from each repository the blobs that none of its manifests names and that are older than --upload-age, then removes
+gc drops from each repository the blobs that none of its manifests and files names and that are older than --upload-age, then removes
 the content that no repository holds. The registry must not be running. With --dry-run it only counts.
 `
 
@@ -72,6 +72,7 @@ func helpServe(w io.Writer) {
 Runs the registry until SIGTERM or SIGINT. Then it lets running transfers end; a second signal cuts them.
 SIGHUP reads configuration, certificates and passwords again: all of it, or nothing if something is wrong.
 /livez, /readyz and /healthz answer 200 or 503.
+Other registries, repositories of files and rules for users have no flag: they stand in the configuration file.
 
 Flags:
 

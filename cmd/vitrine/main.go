@@ -1,4 +1,4 @@
-// Command vitrine is an OCI registry: it keeps images and artifacts in a folder and serves them to docker and its kin.
+// Command vitrine is an OCI registry: it keeps images, artifacts and files in a folder, serves them to docker and its kin, and shows what is in them.
 //
 //	vitrine serve
 //

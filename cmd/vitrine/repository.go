@@ -37,7 +37,7 @@ type repositoryField struct {
 
 // repositoryFields is the one list of them: loading, checking, printing and the documentation are made of it.
 var repositoryFields = []repositoryField{
-	{"type", "local remote virtual", "", "`local`: pushed here; `remote`: another registry's, kept as it is pulled; `virtual`: several repositories under one name",
+	{"type", "local remote virtual", "", "`local`: pushed or put here; `remote`: another server's, kept as it is read; `virtual`: several repositories under one name",
 		func(r *repository) value { return choice{&r.kind, []string{"local", "remote", "virtual"}} }},
 	{"package", "local remote virtual", "", "what it holds: `docker` (or `oci`, which is the same), `rpm`, `alpine` or `generic`",
 		func(r *repository) value {

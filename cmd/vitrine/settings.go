@@ -72,7 +72,7 @@ var settings = []setting{
 		func(c *config) value { return boolean{&c.delete} }},
 	{"allow_sparse", "allow-sparse", "", false, "take manifests whose layers or children are not there",
 		func(c *config) value { return boolean{&c.allowSparse} }},
-	{"repositories", "", "", false, "other registries, kept as they are pulled, and several repositories under one name: see Repositories below",
+	{"repositories", "", "", false, "other registries, kept as they are pulled, repositories of files, and several repositories under one name: see Repositories below",
 		func(c *config) value { return repositoryList{c: c} }},
 	{"offline", "offline", "", false, "ask no other registry: what is kept of them is served, however old, and nothing else",
 		func(c *config) value { return boolean{&c.offline} }},
