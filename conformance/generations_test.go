@@ -52,7 +52,7 @@ func newRPMs(t *testing.T, upstream string) *httptest.Server {
 // TestGenerations has forty clients read a repository whose upstream publishes one generation after another, each in the middle of what is asked for the one
 // before. What a client gets fits together, always, and in the end it is the last one.
 func TestGenerations(t *testing.T) {
-	publish := []int{0, 10, 13, 20, 31, 36, 60, 61} // when so many requests have come in: as many generations as are kept
+	publish := []int{0, 10, 13, 20, 45, 50, 70, 71} // when so many requests have come in: as many generations as are kept
 	depot := &repodata.Depot{}
 	depot.Publish(repodata.Make(0))
 	upstream := httptest.NewServer(depot)
