@@ -140,9 +140,10 @@ func TestFileRepositoriesRules(t *testing.T) {
 	write(t, dir+"/users", "alice:"+hash("a")+"\nbob:"+hash("b")+"\n")
 	write(t, dir+"/c.json", `{"ephemeral": true, "auth": {"htpasswd": "`+dir+`/users", "rules": [
 		{"repositories": "secret", "pull": ["alice"]},
+		{"repositories": "rpms", "pull": ["alice"]},
 		{"repositories": "all/**", "pull": ["bob"]},
 		{"repositories": "apps/**", "pull": ["anonymous"], "push": ["alice"], "delete": ["bob"]},
-	]}, "repositories": {`+generic("apps", "local", "")+","+generic("secret", "local", "")+","+generic("all", "virtual", `, "members": ["secret", "apps"]`)+`}}`)
+	]}, "repositories": {`+generic("apps", "local", "")+","+generic("secret", "local", "")+`, "rpms": {"type": "local", "package": "rpm"}, `+generic("all", "virtual", `, "members": ["secret", "apps"]`)+`}}`)
 	r := start(t, nil, "--config", dir+"/c.json")
 	for _, tt := range []struct {
 		user, call string
@@ -154,6 +155,7 @@ func TestFileRepositoriesRules(t *testing.T) {
 		{"", "GET /files/secret/", 401}, {"bob:b", "GET /files/secret/x", 403}, {"alice:a", "GET /files/secret/x", 404},
 		{"alice:a", "DELETE /files/apps/a", 403}, {"bob:b", "DELETE /files/apps/a", 204},
 		{"bob:wrong", "GET /files/apps/a", 401},
+		{"", "GET /files/rpms/mirrorlist", 401}, {"bob:b", "GET /files/rpms/el9/mirrorlist?arch=x", 403}, {"alice:a", "GET /files/rpms/mirrorlist", 200},
 	} {
 		base := r.url
 		if tt.user != "" {

@@ -105,9 +105,12 @@ func (h *handler) mayReadKey(r *http.Request, name string) (refused error) {
 	return refused
 }
 
+// nowhere is a directory that is not there: to list it has nobody make an index, as to list the topmost may.
+const nowhere = "-"
+
 // readable is why whoever asks may not read the repository, nil if he may.
 func readable(r *http.Request, repo *Repository) error {
-	for _, err := range repo.Reader.ListFiles(r.Context(), repo.Name, "", "") {
+	for _, err := range repo.Reader.ListFiles(r.Context(), repo.Name, nowhere, "") {
 		if errors.Is(err, storage.ErrDenied) || errors.Is(err, storage.ErrNoIdentity) {
 			return err
 		}

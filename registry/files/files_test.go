@@ -384,6 +384,11 @@ func TestListing(t *testing.T) {
 	if strings.Contains(page.body, "<script>") {
 		t.Error("a name is markup")
 	}
+	s.want("PUT /files/apps/odd/evil%E2%80%AEgpj.exe -d x", 201)
+	if page := s.want("GET /files/apps/odd/", 200).body; strings.Contains(page, "\u202e") || !strings.Contains(page, `<a href="./evil%E2%80%AEgpj.exe">evil&lt;U&#43;202E&gt;gpj.exe</a>`) {
+		t.Errorf("a name turns around what follows it:\n%s", page)
+	}
+	s.want("DELETE /files/apps/odd/evil%E2%80%AEgpj.exe", 204)
 	var got []string
 	next := "?n=2&format=json"
 	for range 10 {

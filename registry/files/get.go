@@ -119,7 +119,7 @@ func describe(w http.ResponseWriter, r *http.Request, rt route, f storage.File) 
 
 // etag is upstream's where that is a strong one, so that what clients remember of upstream goes on being right; else the digest.
 func etag(f storage.File) string {
-	if len(f.ETag) > 2 && f.ETag[0] == '"' && f.ETag[len(f.ETag)-1] == '"' {
+	if len(f.ETag) > 2 && f.ETag[0] == '"' && strings.IndexByte(f.ETag[1:], '"') == len(f.ETag)-2 { // one tag, not several
 		return f.ETag
 	}
 	if f.Digest == "" {

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"vitrine/registry/api"
 	"vitrine/storage"
@@ -157,7 +158,23 @@ func (l *listing) Title() string {
 	if l.Repository == "" {
 		return "Repositories of files"
 	}
-	return "Index of " + strings.TrimSuffix(l.Repository+"/"+l.Path, "/") + "/"
+	return "Index of " + visible(strings.TrimSuffix(l.Repository+"/"+l.Path, "/")) + "/"
+}
+
+// Shown is the name as a page shows it.
+func (e entry) Shown() string { return visible(e.Name) }
+
+// visible spells out what cannot be seen and turns what can be: with U+202E in it, evil<U+202E>gpj.exe would look as evilexe.jpg.
+func visible(name string) string {
+	var b strings.Builder
+	for _, c := range name {
+		if unicode.IsGraphic(c) {
+			b.WriteRune(c)
+		} else {
+			fmt.Fprintf(&b, "<%U>", c)
+		}
+	}
+	return b.String()
 }
 
 // Ref is a reference to the entry, relative to the page.
@@ -196,7 +213,7 @@ var listingPage = template.Must(template.New("").Parse(`<!DOCTYPE html>
 <thead><tr><th align="left">Name</th><th align="left">Changed (UTC)</th><th align="right">Bytes</th><th align="left">{{if .Repository}}SHA-256{{else}}Kind{{end}}</th></tr></thead>
 <tbody>
 {{if .Repository}}<tr><td><a href="../">../</a></td></tr>
-{{end}}{{range .Entries}}<tr><td><a href="{{.Ref}}">{{.Name}}</a>{{with .Look}} <a href="{{.}}">look inside</a>{{end}}</td><td>{{.Date}}</td><td align="right">{{with .Size}}{{.}}{{end}}</td><td>{{.Note}}</td></tr>
+{{end}}{{range .Entries}}<tr><td><a href="{{.Ref}}">{{.Shown}}</a>{{with .Look}} <a href="{{.}}">look inside</a>{{end}}</td><td>{{.Date}}</td><td align="right">{{with .Size}}{{.}}{{end}}</td><td>{{.Note}}</td></tr>
 {{end}}</tbody>
 </table>
 {{with .Next}}<p><a href="{{.}}" rel="next">More</a></p>

@@ -19,6 +19,9 @@ func (r *Repository) isMirrorList(p string) bool {
 
 // getMirrors names us as the only mirror of the directory that the list is in.
 func (h *handler) getMirrors(w http.ResponseWriter, r *http.Request, rt route) error {
+	if err := readable(r, rt.repo); err != nil { // a list of mirrors reads no file that would be refused
+		return err
+	}
 	dir := up(rt.path)
 	url := h.base(r) + "/files/" + string(rt.repo.Name) + "/"
 	if dir != "" {

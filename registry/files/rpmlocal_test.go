@@ -104,6 +104,10 @@ func TestIndexesAreMadeOnce(t *testing.T) {
 	s := localRPM(t, m)
 	s.want("PUT /files/apps/alpha-1.2~rc1-3.noarch.rpm -d "+readRPM(t, "alpha-gzip.rpm"), 201)
 	s.want("PUT /files/apps/alpha-1.2~rc1-3.src.rpm -d "+readRPM(t, "alpha.src.rpm"), 201)
+	s.want("GET /files/", 200)
+	for g := range m.Generations(t.Context(), "apps", "repodata") {
+		t.Errorf("generation %d was made for a list of the repositories", g.Number)
+	}
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() { s.want("GET /files/apps/repodata/repomd.xml", 200) })
