@@ -109,7 +109,7 @@ func (h *handler) apkBlob(r *request, t target) (*apkFile, error) {
 		self: t.href("apk"), bytes: t.href("blob"), files: t.with(".", true).href("fs"), member: func(name string) string { return t.with(name, false).href("fs") },
 		beside: func(string) string { return "" },
 		open:   func(name string) (*apkFile, error) { return nil, fmt.Errorf("%w: %.64q", fs.ErrNotExist, name) },
-		print:  line("crane blob", h.word(r, t)),
+		print:  line(h.fetch(r, t)),
 		crumbs: []crumb{{h.called(r, t.Name), target{Name: t.Name}.href("r")}, {short(t.Digest), t.href("blob")}, {"packages of Alpine", ""}}}, nil
 }
 

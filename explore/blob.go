@@ -61,7 +61,7 @@ func (h *handler) blob(w http.ResponseWriter, r *request) error {
 // blobPage is what the pages of a blob and of its parts share.
 func (h *handler) blobPage(r *request, c jsonContext) *page {
 	t := c.target
-	p := &page{name: "blob", forever: true, Title: "Blob " + short(t.Digest), Command: line("crane blob", h.word(r, t))}
+	p := &page{name: "blob", forever: true, Title: "Blob " + short(t.Digest), Command: line(h.fetch(r, t))}
 	p.Crumbs = []crumb{{h.called(r, t.Name), target{Name: t.Name}.href("r")}, {short(t.Digest), ""}}
 	if c.manifest != "" {
 		p.Crumbs = []crumb{p.Crumbs[0], {short(c.manifest), target{Name: t.Name, Digest: c.manifest}.href("r")}, p.Crumbs[1]}

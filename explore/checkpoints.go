@@ -88,7 +88,7 @@ func (h *handler) showCheckpoints(w http.ResponseWriter, r *request, t target, l
 	return h.show(w, r, &page{name: "checkpoints", Title: "Index of " + short(t.Digest), forever: true, View: v,
 		Crumbs:  []crumb{{h.called(r, t.Name), target{Name: t.Name}.href("r")}, {short(t.Digest), t.href("fs")}, {"index", ""}},
 		Tabs:    []tab{{"files", t.href("fs"), false}, {"sizes", t.href("size"), false}, {"blob", blob.href("blob"), false}, {"index", t.href("cache/0"), true}},
-		Command: line("crane blob", h.word(r, blob), "> layer && vitrine index layer")})
+		Command: line(h.fetch(r, blob), "> layer && vitrine index layer")})
 }
 
 func newStreamView(c *zran.Index, t target, from string) (*streamView, error) {

@@ -88,6 +88,7 @@ func New(store storage.Reader, o *Options) http.Handler {
 		"login":     h.login,
 		"referrers": h.referrers,
 		"fs":        h.fs,
+		"open":      h.openFile,
 		"apk":       h.apk,
 		"layers":    h.layers,
 		"size":      h.size,

@@ -41,7 +41,7 @@ type look struct {
 // lookInto opens the layer that t names.
 func (h *handler) lookInto(r *request, t target) (*look, error) {
 	l := &look{h: h, r: r, t: t, base: t.Digest, seat: &seat{ctx: r.Context()}, keep: r.pairs("image", "mt")}
-	l.source = line("crane blob", h.word(r, t))
+	l.source = line(h.fetch(r, t))
 	layer, err := h.indexer(r.Context(), t.Name).Open(r.Context(), h.store, t.Name, t.Digest, r.query.Get("mt"))
 	if err != nil {
 		return nil, err

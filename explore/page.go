@@ -170,6 +170,7 @@ func (h *handler) render(buf *bytes.Buffer, r *request, p *page) (contentType st
 
 func (h *handler) frame(r *request, p *page) frame {
 	f := frame{page: p, Version: h.o.Version, Registry: h.host(r), Query: r.query.Get("q"), Notes: r.notes()}
+	p.Crumbs = h.home(p.Crumbs)
 	u := *r.URL
 	q := u.Query()
 	q.Set("format", "json")

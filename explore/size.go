@@ -105,7 +105,7 @@ func (h *handler) size(w http.ResponseWriter, r *request) error {
 	p := &page{name: "size", Title: "Where the bytes are", forever: true, View: v, Crumbs: h.sizeCrumbs(r, t, "size"),
 		Tabs: []tab{{"files", t.href("fs"), false}, {"sizes", t.href("size"), true}}}
 	if t.Path == "." { // below, the names that the archive has are not those of the page
-		p.Command = line("crane blob", h.word(r, t), "|", tarFlags(l), "| sort -n -r -k3")
+		p.Command = line(h.fetch(r, t), "|", tarFlags(l), "| sort -n -r -k3")
 	}
 	return h.show(w, r, p)
 }

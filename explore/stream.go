@@ -90,7 +90,7 @@ func (h *handler) stream(w http.ResponseWriter, r *request, t target, f archive.
 // command is what prints the page. name, as the archive has it, is that of its first entry: the others are taken to begin with ./ as it does, or not.
 func (p *streamed) command(name string) command {
 	words, gnu := tool(p.layer.Format, true)
-	c := line("crane blob", p.h.word(p.r, p.t), "|", words)
+	c := line(p.h.fetch(p.r, p.t), "|", words)
 	dir := tarfs.Unescape(strings.TrimPrefix(p.dir, "."))
 	if strings.HasPrefix(name, "./") {
 		dir = strings.TrimSuffix("./"+dir, "/")

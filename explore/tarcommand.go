@@ -195,7 +195,7 @@ func (l *look) printsOfImage(f *held) command {
 	layer := l.image.open[f.of.Layer]
 	t := l.t.at(l.image.layers[f.of.Layer].Digest).with("", false)
 	words, _ := tool(layer.Format, false)
-	return l.addName(line("crane blob", quote(l.h.host(l.r)+"/"+t.ref()), "|", words, ""), f.of.Entry.Name, f.of.Path)
+	return l.addName(line(l.h.fetch(l.r, t), "|", words, ""), f.of.Entry.Name, f.of.Path)
 }
 
 // addName appends the name of a file, of which the directory is a link where it needs no quotes.

@@ -31,6 +31,7 @@ var upstreamRows = []struct {
 	{storage.ErrManifestUnknown, http.StatusNotFound, "there is no such manifest or tag", "The repository's page lists its tags."},
 	{storage.ErrBlobUnknown, http.StatusNotFound, "there is no such blob", "The repository's page lists its tags."},
 	{storage.ErrRepoUnknown, http.StatusNotFound, "there is no such repository", "A look at the spelling of its name may help."},
+	{storage.ErrFileUnknown, http.StatusNotFound, "there is no such file", "The directory above it may tell."},
 	{storage.ErrUpstream, http.StatusBadGateway, "", "It may be down, or in trouble. Try again in a while."},
 }
 

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/url"
 	"path"
+	"strings"
 
 	"vitrine/registry/auth"
 	"vitrine/registry/files"
@@ -35,11 +36,20 @@ func (s *server) serveFiles(l *live) {
 
 // lookInside is where the explorer shows a file of a repository.
 func lookInside(r *files.Repository, p string) string {
-	if r.Package != files.Alpine || path.Base(p) != "APKINDEX.tar.gz" && path.Ext(p) != ".apk" {
+	page := ""
+	switch {
+	case r.Package == files.Alpine && (path.Base(p) == "APKINDEX.tar.gz" || path.Ext(p) == ".apk"):
+		page = "/apk/"
+	case archives[path.Ext(p)] || archives[path.Ext(strings.TrimSuffix(p, path.Ext(p)))]: // .tar.gz
+		page = "/open/"
+	default:
 		return ""
 	}
-	return (&url.URL{Path: "/apk/" + string(r.Name) + "/" + p}).EscapedPath()
+	return (&url.URL{Path: page + string(r.Name) + "/" + p}).EscapedPath()
 }
+
+// archives are the endings of files that the explorer opens as file systems.
+var archives = map[string]bool{".rpm": true, ".deb": true, ".apk": true, ".tar": true, ".tgz": true, ".zip": true, ".whl": true, ".jar": true, ".cpio": true}
 
 // filesOf returns who reads the repository of files that l has by that name, for the explorer; nil if there is none.
 func filesOf(l *live) func(oci.Name) storage.FileReader {

@@ -153,6 +153,7 @@ func TestFileRepositoriesRules(t *testing.T) {
 		{"alice:a", "PUT /files/secret/a x", 403},
 		{"", "GET /files/apps/a", 200}, {"", "GET /files/apps/", 200}, {"", "GET /files/all/a", 401}, {"alice:a", "GET /files/all/a", 403}, {"bob:b", "GET /files/all/a", 200},
 		{"", "GET /files/secret/", 401}, {"bob:b", "GET /files/secret/x", 403}, {"alice:a", "GET /files/secret/x", 404},
+		{"", "GET /open/secret/x", 401}, {"bob:b", "GET /open/secret/x", 403}, {"bob:b", "GET /fs/secret@sha256:" + strings.Repeat("0", 64) + "/", 403},
 		{"alice:a", "DELETE /files/apps/a", 403}, {"bob:b", "DELETE /files/apps/a", 204},
 		{"bob:wrong", "GET /files/apps/a", 401},
 		{"", "GET /files/rpms/mirrorlist", 401}, {"bob:b", "GET /files/rpms/el9/mirrorlist?arch=x", 403}, {"alice:a", "GET /files/rpms/mirrorlist", 200},

@@ -194,10 +194,10 @@ func (s *server) close() error {
 
 // serveStore makes the handlers of l: both see the store as whoever asks may.
 func (s *server) serveStore(l *live) {
-	store := s.store
+	store, seen := s.store, storage.Store(seeing{s.mounts.Store, s.mounts})
 	eo := explore.Options{Indexer: s.indexer, ExternalURL: l.externalURL, NoPush: l.readOnly, Foreign: l.exploreForeign, Configured: s.configured(l), Files: filesOf(l), Version: buildVersion(), Log: s.log}
 	if l.users != nil {
-		store = auth.Guard(store, s.policy)
+		store, seen = auth.Guard(store, s.policy), auth.Guard(seen, s.policy)
 		eo.User = auth.UserFrom
 	}
 	ro := registry.Options{NoDelete: !l.delete, AllowSparse: l.allowSparse, ReadOnly: l.readOnly, StallTimeout: l.stall, Log: s.log}
@@ -207,7 +207,7 @@ func (s *server) serveStore(l *live) {
 	l.registry = registry.New(store, &ro)
 	l.explorer = http.HandlerFunc(s.front)
 	if s.indexer != nil {
-		l.explorer = s.withAccount(l, explore.New(s.explored(l, store, &eo), &eo))
+		l.explorer = s.withAccount(l, explore.New(s.explored(l, seen, &eo), &eo))
 	}
 }
 
