@@ -108,7 +108,7 @@ func TestReferrersPaging(t *testing.T) {
 		want := map[string]int{}
 		for i := range 150 {
 			s.vars["m"] = fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"artifactType":"application/x-%d","manifests":[],`+
-				`"annotations":{"i":"%d","n":%q},"subject":{"mediaType":%q,"digest":%q,"size":3}}`, mtIndex, min(i%5, 1), i, note, mtImage, s.vars["absent"])
+				`"annotations":{"i":"%d","n":"%s"},"subject":{"mediaType":%q,"digest":%q,"size":3}}`, mtIndex, min(i%5, 1), i, note, mtImage, s.vars["absent"])
 			want[digestOf("sha256", s.vars["m"])] = len(s.vars["m"])
 			s.run("PUT /v2/$r/manifests/$sha256($m) | Body: $m => 201 | OCI-Subject: $absent")
 		}

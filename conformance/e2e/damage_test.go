@@ -98,9 +98,13 @@ func TestDamage(t *testing.T) {
 	if testing.Short() && !e2e {
 		t.Skip("-short")
 	}
+	moments := []string{"running"}
+	if e2e {
+		moments = append(moments, "down")
+	}
 	for _, d := range damages {
 		for _, what := range []string{"blob", "manifest"} {
-			for _, when := range []string{"running", "down"} {
+			for _, when := range moments {
 				t.Run(d.name+"/"+what+"/"+when, func(t *testing.T) { damageAndHeal(t, d.do, d.sized, what, when == "down") })
 			}
 		}

@@ -15,7 +15,7 @@ func TestKill(t *testing.T) {
 	if testing.Short() && !e2e {
 		t.Skip("-short")
 	}
-	rounds := 3
+	rounds := 2
 	if e2e {
 		rounds = 20
 	}

@@ -261,9 +261,9 @@ func TestManyReferrers(t *testing.T) {
 	}
 	t.Cleanup(func() { s.Close() })
 	subject := digest.FromString("subject")
-	const n = 5
+	const n = 4 // more than a quarter, together
 	for i := range n {
-		putManifest(t, s, "a", fmt.Sprintf(`{"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[],"annotations":{"n":"%d","big":%q},
+		putManifest(t, s, "a", fmt.Sprintf(`{"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[],"annotations":{"n":"%d","big":"%s"},
 			"subject":{"mediaType":"a/b","size":1,"digest":%q}}`, i, strings.Repeat("x", maxReferrers/4/3), subject))
 	}
 	for range 2 {
