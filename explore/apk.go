@@ -44,7 +44,7 @@ type apkFile struct {
 // repository of files.
 func (h *handler) apk(w http.ResponseWriter, r *request) error {
 	t, err := parseTarget(r.rest)
-	if files, repo, p := h.fileTarget(r.rest); files != nil && t.Digest == "" {
+	if files, repo, p := h.fileTarget(r.rest); files != nil && p != "" && t.Digest == "" {
 		f, err := h.apkOfFile(r, files, repo, p)
 		return h.closeAPK(w, r, f, err)
 	}

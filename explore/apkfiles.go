@@ -15,7 +15,7 @@ import (
 func (h *handler) fileTarget(rest string) (files storage.FileReader, repo oci.Name, p string) {
 	name, p, _ := strings.Cut(rest, "/")
 	repo, err := oci.ParseName(name)
-	if err != nil || p == "" || h.o.Files == nil {
+	if err != nil || h.o.Files == nil {
 		return nil, "", ""
 	}
 	return h.o.Files(repo), repo, p

@@ -11,6 +11,7 @@ import (
 	"vitrine/explore/apk"
 	"vitrine/explore/archive"
 	"vitrine/explore/overlay"
+	"vitrine/explore/rpm"
 	"vitrine/explore/tarfs"
 	"vitrine/explore/zran"
 	"vitrine/storage"
@@ -57,6 +58,8 @@ var statuses = []struct {
 	{apk.ErrV3, http.StatusUnsupportedMediaType, "The file itself can be looked at as bytes."},
 	{apk.ErrFormat, http.StatusUnprocessableEntity, "The file itself can be looked at as bytes."},
 	{apk.ErrLimit, http.StatusUnprocessableEntity, "The file itself can be looked at as bytes."},
+	{rpm.ErrFormat, http.StatusUnprocessableEntity, "The file itself can be downloaded."},
+	{rpm.ErrLimit, http.StatusUnprocessableEntity, "The file itself can be downloaded."},
 	{archive.ErrFormat, http.StatusUnprocessableEntity, "The blob itself can be looked at as bytes."},
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, "It took longer than anybody should wait for; a part of it may take less."},
 }
@@ -77,6 +80,10 @@ func asStatus(err error) (s statusError, known bool) {
 	var unsupported *archive.UnsupportedError
 	if errors.As(err, &unsupported) {
 		return statusError{http.StatusUnsupportedMediaType, unsupported.Error() + ".", "The blob itself can be looked at as bytes."}, true
+	}
+	var codec *rpm.CodecError
+	if errors.As(err, &codec) {
+		return statusError{http.StatusUnsupportedMediaType, codec.Error() + ".", "The file itself can be downloaded."}, true
 	}
 	for _, row := range statuses {
 		if errors.Is(err, row.is) {
@@ -137,7 +144,7 @@ func (h *handler) errorView(r *request, s statusError, err error) errorView {
 // wayBack leads from an error to what stands above what was asked for. It follows from the URL alone.
 func wayBack(r *request) []crumb {
 	t, err := parseTarget(r.rest)
-	if err != nil || t.Name == "" || r.page == "static" {
+	if err != nil || t.Name == "" || r.page == "static" || r.page == "rpm" {
 		return nil
 	}
 	crumbs := []crumb{{"Repositories", "/"}, {string(t.Name), target{Name: t.Name}.href("r")}}

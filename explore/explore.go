@@ -90,6 +90,7 @@ func New(store storage.Reader, o *Options) http.Handler {
 		"fs":        h.fs,
 		"open":      h.openFile,
 		"apk":       h.apk,
+		"rpm":       h.rpm,
 		"layers":    h.layers,
 		"size":      h.size,
 		"diff":      h.diff,

@@ -14,7 +14,7 @@ import (
 // openFile leads from a file of a repository of files to what is in it as it is now [/open/REPOSITORY/PATH].
 func (h *handler) openFile(w http.ResponseWriter, r *request) error {
 	files, repo, p := h.fileTarget(r.rest)
-	if files == nil {
+	if files == nil || p == "" {
 		return statusError{http.StatusNotFound, "There is no such repository of files.", "/files/ lists those that there are."}
 	}
 	f, err := files.StatFile(r.Context(), repo, p)

@@ -34,13 +34,15 @@ func (s *server) serveFiles(l *live) {
 	l.files = files.New(repos, &o)
 }
 
-// lookInside is where the explorer shows a file of a repository.
+// lookInside is where the explorer shows a file of a repository, or a directory, which has a slash at its end.
 func lookInside(r *files.Repository, p string) string {
 	page := ""
-	switch {
-	case r.Package == files.Alpine && (path.Base(p) == "APKINDEX.tar.gz" || path.Ext(p) == ".apk"):
+	switch base := p[strings.LastIndexByte(p, '/')+1:]; { // "" of a directory
+	case r.Package == files.Alpine && (base == "APKINDEX.tar.gz" || path.Ext(base) == ".apk"):
 		page = "/apk/"
-	case archives[path.Ext(p)] || archives[path.Ext(strings.TrimSuffix(p, path.Ext(p)))]: // .tar.gz
+	case r.Package == files.RPM && (base == "repomd.xml" || strings.HasSuffix("/"+p, "/repodata/")):
+		page = "/rpm/"
+	case archives[path.Ext(base)] || archives[path.Ext(strings.TrimSuffix(base, path.Ext(base)))]: // .tar.gz
 		page = "/open/"
 	default:
 		return ""

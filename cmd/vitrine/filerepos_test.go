@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"vitrine/registry/files"
 )
 
 // fileServer is another server of files: everything below /pub/ is its path. It counts what it is asked.
@@ -157,6 +159,7 @@ func TestFileRepositoriesRules(t *testing.T) {
 		{"alice:a", "DELETE /files/apps/a", 403}, {"bob:b", "DELETE /files/apps/a", 204},
 		{"bob:wrong", "GET /files/apps/a", 401},
 		{"", "GET /files/rpms/mirrorlist", 401}, {"bob:b", "GET /files/rpms/el9/mirrorlist?arch=x", 403}, {"alice:a", "GET /files/rpms/mirrorlist", 200},
+		{"", "GET /rpm/rpms/", 401}, {"bob:b", "GET /rpm/rpms/el9", 403}, {"alice:a", "GET /rpm/rpms/", 200},
 	} {
 		base := r.url
 		if tt.user != "" {
@@ -176,6 +179,22 @@ func TestFileRepositoriesRules(t *testing.T) {
 		}
 		if strings.Join(got, " ") != want {
 			t.Errorf("%q sees %v, want %s", user, got, want)
+		}
+	}
+	if _, body := line(t, strings.Replace(r.url, "://", "://alice:a@", 1), "GET /files/rpms/?format=html"); !strings.Contains(body, `<a href="/rpm/rpms/repodata/">look inside</a>`) {
+		t.Errorf("the listing does not lead to the packages: %s", body)
+	}
+}
+
+// TestLookInside: a row is a repository's package, a path in it, and the page that a listing leads to.
+func TestLookInside(t *testing.T) {
+	for _, row := range []string{
+		"alpine x86_64/APKINDEX.tar.gz /apk/r/x86_64/APKINDEX.tar.gz", "alpine a+b-1.apk /apk/r/a+b-1.apk", "alpine x86_64/ ", "alpine repodata/ ", "alpine a.apk/ ", "generic a.zip /open/r/a.zip", "generic a.zip/ ", "rpm x.tar.gz /open/r/x.tar.gz",
+		"rpm repodata/ /rpm/r/repodata/", "rpm el9/repodata/ /rpm/r/el9/repodata/", "rpm xrepodata/ ", "rpm el9/<b>/repodata/repomd.xml /rpm/r/el9/%3Cb%3E/repodata/repomd.xml", "rpm a.rpm /open/r/a.rpm", "generic repodata/ ",
+	} {
+		w := strings.Split(row, " ")
+		if got := lookInside(&files.Repository{Name: "r", Package: files.Package(w[0])}, w[1]); got != w[2] {
+			t.Errorf("%s: %q", row, got)
 		}
 	}
 }

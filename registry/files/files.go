@@ -61,7 +61,8 @@ type Options struct {
 	StallTimeout time.Duration // a body that sends no byte for so long has ended; 0: a minute
 	Keys         *AlpineKeys   // nil: no repository has a key
 
-	// Look returns the path of the page that shows what is in a file, for listings; "" where there is none. Nil: there are no such pages.
+	// Look returns the path of the page that shows what is in a file, or in a directory, whose path ends in a slash, for listings; "" where there is none. Nil:
+	// there are no such pages.
 	Look func(r *Repository, path string) string
 
 	Log *slog.Logger // gets what the client is not told; nil: discard

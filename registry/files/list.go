@@ -64,7 +64,7 @@ func (h *handler) getDirectory(w http.ResponseWriter, r *http.Request, rt route)
 			break
 		}
 		x := describeEntry(e)
-		if h.Look != nil && !e.IsDir() {
+		if h.Look != nil {
 			x.Look = h.Look(rt.repo, join(rt.path, e.Name))
 		}
 		l.Entries = append(l.Entries, x)
