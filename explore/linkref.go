@@ -73,12 +73,6 @@ func (v *docView) Cell(x inspect.Value) docValue {
 // MarshalJSON writes the Doc.
 func (v *docView) MarshalJSON() ([]byte, error) { return json.Marshal(v.Doc) }
 
-// refHref is the URL of what a decoder refers to in what c says, "" where there is none.
-func (h *handler) refHref(r *request, c jsonContext, ref inspect.Ref) string {
-	l := linker{h: h, r: r, c: c}
-	return l.ref(ref).Href
-}
-
 // refs make links of references, by their kind.
 var refs = map[inspect.RefKind]func(l *linker, to string) link{
 	inspect.RefURL:    func(_ *linker, to string) link { return docURL(to) },

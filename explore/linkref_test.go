@@ -70,7 +70,8 @@ func TestRefs(t *testing.T) {
 		{"fs", inspect.RefProvided, "virtual", ""},
 		{"fs", "what", "x", ""},
 	} {
-		got := h.refHref(r, contexts[c.page], inspect.Ref{Kind: c.kind, To: words.Replace(c.to)})
+		l := linker{h: h, r: r, c: contexts[c.page]}
+		got := l.ref(inspect.Ref{Kind: c.kind, To: words.Replace(c.to)}).Href
 		if got != words.Replace(c.want) {
 			t.Errorf("%s %s %s:\ngot  %s\nwant %s", c.page, c.kind, c.to, got, words.Replace(c.want))
 		}

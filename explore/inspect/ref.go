@@ -37,11 +37,3 @@ func isDigest(s string) bool {
 	want := map[string]int{"sha256": 64, "sha384": 96, "sha512": 128}[alg]
 	return want != 0 && len(hex) == want && strings.Trim(hex, "0123456789abcdef") == ""
 }
-
-// digestRef refers to a blob or manifest if s is a digest.
-func digestRef(s string) Ref {
-	if isDigest(s) {
-		return Ref{RefDigest, s}
-	}
-	return Ref{}
-}
