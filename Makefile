@@ -8,8 +8,9 @@ build:
 	go build -trimpath -buildvcs=auto -ldflags='-s -w' -o vitrine ./cmd/vitrine
 
 # Everything that runs without root and without clients from outside. The race detector needs cgo.
+# Two packages for each processor: their tests often wait for disks and for each other.
 test:
-	CGO_ENABLED=1 go test -race ./...
+	CGO_ENABLED=1 go test -race -p $$((2 * $$(getconf _NPROCESSORS_ONLN))) ./...
 
 lint:
 	@out=$$(gofmt -l .); test -z "$$out" || { echo "not formatted:"; echo "$$out"; exit 1; }
