@@ -100,7 +100,7 @@ func (f *fetch) hasSettled() bool {
 // run is the fetch from its start to its end.
 func (f *fetch) run(key string) {
 	s := f.s
-	err := f.bring()
+	err := f.bringOrFind()
 	if err != nil {
 		err = f.conclude(err)
 	}
@@ -123,6 +123,17 @@ func (f *fetch) run(key string) {
 	}
 	f.hangUp()
 	s.leave(f)
+}
+
+// bringOrFind is bring, unless another fetch has brought the file between the look at what is kept and this one's beginning.
+func (f *fetch) bringOrFind() error {
+	if f.part == "" && f.have.Digest == "" && !f.s.isPublished(f.rule) {
+		if kept, err := f.s.kept(f.ctx, f.path); err == nil {
+			f.result = kept
+			return nil
+		}
+	}
+	return f.bring()
 }
 
 // unpin lets what has come go, at once if nothing became of it.
