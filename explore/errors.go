@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 
 	"vitrine/explore/apk"
@@ -120,8 +121,8 @@ func (h *handler) fail(w http.ResponseWriter, r *request, err error) {
 	if s.status == http.StatusUnauthorized { // browsers know Basic alone
 		w.Header().Set("WWW-Authenticate", `Basic realm="Vitrine", charset="UTF-8"`)
 	}
-	if after := retryAfter(err); after != "" {
-		w.Header().Set("Retry-After", after)
+	if after := storage.RetryAfter(err); after > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(after))
 	}
 	p := &page{name: "error", Title: http.StatusText(s.status), status: s.status, Crumbs: wayBack(r),
 		View: h.errorView(r, s, err)}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"vitrine/explore/inspect"
 	"vitrine/storage"
@@ -99,15 +98,6 @@ var troubles = []struct{ part, says string }{
 	{"x509:", "shows a certificate that is not good for it"},
 	{"is offline", "is not asked: this registry is offline"},
 	{"connection refused", "refuses connections"},
-}
-
-// retryAfter is when to ask again after err, as a Retry-After has it; "" where that is not known.
-func retryAfter(err error) string {
-	u, ok := errors.AsType[*storage.UpstreamError](err)
-	if !ok || u.RetryAfter <= 0 {
-		return ""
-	}
-	return strconv.FormatInt(int64((u.RetryAfter+time.Second-1)/time.Second), 10)
 }
 
 // noteLine is a note that an answer of the store came with, as a page shows it.

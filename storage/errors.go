@@ -54,6 +54,15 @@ type Briefer interface {
 	Brief() string
 }
 
+// RetryAfter returns in how many seconds, rounded up, another registry whose answer err is wants to be asked again; 0 if it did not say.
+func RetryAfter(err error) int {
+	u, ok := errors.AsType[*UpstreamError](err)
+	if !ok {
+		return 0
+	}
+	return int((u.RetryAfter + time.Second - 1) / time.Second)
+}
+
 // Brief says what happened and nothing of why, so that anybody may be told.
 func (e *UpstreamError) Brief() string {
 	switch {

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"vitrine/storage"
 	"vitrine/storage/oci"
@@ -128,7 +127,7 @@ func failedHead(w http.ResponseWriter, err error, status int, contentType string
 	}
 	h.Set("Content-Type", contentType)
 	h.Set("X-Content-Type-Options", "nosniff")
-	if after := retryAfter(err); after > 0 || status == http.StatusTooManyRequests {
+	if after := storage.RetryAfter(err); after > 0 || status == http.StatusTooManyRequests {
 		h.Set("Retry-After", strconv.Itoa(max(after, 1))) // if the Refusal does not know better
 	}
 	if r, ok := errors.AsType[*Refusal](err); ok {
@@ -137,15 +136,6 @@ func failedHead(w http.ResponseWriter, err error, status int, contentType string
 		}
 	}
 	w.WriteHeader(status)
-}
-
-// retryAfter is when another registry whose answer err is wants to be asked again, in seconds, rounded up; 0 if it did not say.
-func retryAfter(err error) int {
-	u, ok := errors.AsType[*storage.UpstreamError](err)
-	if !ok {
-		return 0
-	}
-	return int((u.RetryAfter + time.Second - 1) / time.Second)
 }
 
 // maxMessage bounds the text of an error in bytes, whatever of a stranger's it quotes.

@@ -55,7 +55,7 @@ func (p place) index() string { return p.dir + "/" + apkIndex }
 
 // NewAlpineLocal returns the Store of local Alpine repositories over kept.
 func NewAlpineLocal(kept Keeper, keys *AlpineKeys, log *slog.Logger) *AlpineLocal {
-	return &AlpineLocal{local: &local{kept, log}, keys: keys, named: map[oci.Name]string{}, dirs: map[place]*alpineDir{}, turns: map[string]*turn{}}
+	return &AlpineLocal{local: newLocal(kept, log), keys: keys, named: map[oci.Name]string{}, dirs: map[place]*alpineDir{}, turns: map[string]*turn{}}
 }
 
 // SetKeys says which keys the indexes of repositories are signed with from now on. Those that are there stay until they change.

@@ -53,7 +53,7 @@ const outOfIndex = -1
 
 // NewAlpineVirtual returns an AlpineVirtual of members, whose indexes are kept in kept and signed with the key.
 func NewAlpineVirtual(kept Keeper, keys *AlpineKeys, key string, members []Member, log *slog.Logger) *AlpineVirtual {
-	return &AlpineVirtual{Virtual: NewVirtual(members, log), kept: &local{kept, log}, keys: keys, key: key, dirs: map[string]*mergedDir{}}
+	return &AlpineVirtual{Virtual: NewVirtual(members, log), kept: newLocal(kept, log), keys: keys, key: key, dirs: map[string]*mergedDir{}}
 }
 
 // StatFile implements storage.FileReader.

@@ -3,7 +3,6 @@ package files
 import (
 	"context"
 	"errors"
-	"iter"
 	"log/slog"
 
 	"github.com/opencontainers/go-digest"
@@ -19,39 +18,14 @@ type Keeper interface {
 }
 
 // NewLocal returns the Store of local repositories over kept: content that no path has any more is forgotten.
-func NewLocal(kept Keeper, log *slog.Logger) Store { return &local{kept, log} }
+func NewLocal(kept Keeper, log *slog.Logger) Store { return newLocal(kept, log) }
+
+func newLocal(kept Keeper, log *slog.Logger) *local { return &local{kept, kept, log} }
 
 type local struct {
-	kept Keeper
-	log  *slog.Logger // of content that could not be forgotten, which nobody who asked has to know
-}
-
-func (l *local) StatFile(ctx context.Context, repo oci.Name, path string) (storage.File, error) {
-	return l.kept.StatFile(ctx, repo, path)
-}
-
-func (l *local) OpenFile(ctx context.Context, repo oci.Name, path string) (storage.Blob, storage.File, error) {
-	return l.kept.OpenFile(ctx, repo, path)
-}
-
-func (l *local) ListFiles(ctx context.Context, repo oci.Name, dir, after string) iter.Seq2[storage.Entry, error] {
-	return l.kept.ListFiles(ctx, repo, dir, after)
-}
-
-func (l *local) Generations(ctx context.Context, repo oci.Name, base string) iter.Seq2[storage.Generation, error] {
-	return l.kept.Generations(ctx, repo, base)
-}
-
-func (l *local) GetGeneration(ctx context.Context, repo oci.Name, base string, number int64) (storage.Generation, error) {
-	return l.kept.GetGeneration(ctx, repo, base, number)
-}
-
-func (l *local) StartUpload(ctx context.Context, repo oci.Name, alg digest.Algorithm) (storage.Upload, error) {
-	return l.kept.StartUpload(ctx, repo, alg)
-}
-
-func (l *local) ResumeUpload(ctx context.Context, repo oci.Name, id string) (storage.Upload, error) {
-	return l.kept.ResumeUpload(ctx, repo, id)
+	Store // kept
+	kept  Keeper
+	log   *slog.Logger // of content that could not be forgotten, which nobody who asked has to know
 }
 
 // PutFile puts the file, and forgets what was there before.
@@ -65,11 +39,6 @@ func (l *local) PutFile(ctx context.Context, repo oci.Name, path string, f stora
 		l.forget(ctx, repo, f.Digest) // it was uploaded for this
 	}
 	return err
-}
-
-// PutFiles publishes a generation. What those before it had goes with them, when nothing keeps it.
-func (l *local) PutFiles(ctx context.Context, repo oci.Name, base string, files map[string]storage.File, keep int) (storage.Generation, error) {
-	return l.kept.PutFiles(ctx, repo, base, files, keep)
 }
 
 // DeleteFile removes the file and forgets its content.

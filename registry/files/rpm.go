@@ -68,7 +68,7 @@ func (t *Through) sweep(ctx context.Context, base string, next map[string]storag
 	if err != nil {
 		return err
 	}
-	l := &local{t.kept, slog.New(slog.DiscardHandler)}
+	l := newLocal(t.kept, slog.New(slog.DiscardHandler))
 	for e, err := range t.kept.ListFiles(ctx, t.name, base, "") {
 		if err != nil {
 			return err

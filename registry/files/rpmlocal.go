@@ -41,7 +41,7 @@ const maxMade = 1 << 12
 
 // NewRPMLocal returns the Store of local repositories of RPMs over kept.
 func NewRPMLocal(kept Keeper, log *slog.Logger) *RPMLocal {
-	return &RPMLocal{local: &local{kept, log}, turn: make(chan struct{}, 1), changes: map[oci.Name]int64{}, made: map[indexKey]int64{}, owned: map[oci.Name]owned{}}
+	return &RPMLocal{local: newLocal(kept, log), turn: make(chan struct{}, 1), changes: map[oci.Name]int64{}, made: map[indexKey]int64{}, owned: map[oci.Name]owned{}}
 }
 
 // StatFile implements storage.FileReader.

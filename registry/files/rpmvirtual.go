@@ -26,7 +26,7 @@ type RPMVirtual struct {
 
 // NewRPMVirtual returns the virtual repository name of members, whose metadata is kept in kept.
 func NewRPMVirtual(name oci.Name, members []Member, kept Keeper, log *slog.Logger) *RPMVirtual {
-	return &RPMVirtual{Virtual: NewVirtual(members, log), name: name, kept: &local{kept, log}, turn: make(chan struct{}, 1)}
+	return &RPMVirtual{Virtual: NewVirtual(members, log), name: name, kept: newLocal(kept, log), turn: make(chan struct{}, 1)}
 }
 
 // StatFile implements storage.FileReader.

@@ -66,20 +66,7 @@ func (s *Store) filesOf(r *repo) (*repoFiles, error) {
 
 // readFiles calls f with what is known of r's files and the lock held for reading.
 func (s *Store) readFiles(r *repo, f func(*repoFiles)) error {
-	r.mu.RLock()
-	if x := r.files; x != nil {
-		defer r.mu.RUnlock()
-		f(x)
-		return nil
-	}
-	r.mu.RUnlock()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	x, err := s.filesOf(r)
-	if err == nil {
-		f(x)
-	}
-	return err
+	return reading(&r.mu, &r.files, func() (*repoFiles, error) { return s.filesOf(r) }, f)
 }
 
 func unknownFile(name oci.Name, path string) error {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -109,17 +110,21 @@ func (s *Store) loadTag(x *tagIndex, r *repo, sub *os.Root, name string) error {
 
 // readTags calls f with r's tags and the lock held for reading.
 func (s *Store) readTags(r *repo, f func(*tagIndex)) error {
-	r.mu.RLock()
-	x := r.tags
-	if x != nil {
-		defer r.mu.RUnlock()
+	return reading(&r.mu, &r.tags, func() (*tagIndex, error) { return s.tagsOf(r) }, f)
+}
+
+// reading calls f with what at remembers and mu held for reading, or with what load reads, which is called with mu held for writing.
+func reading[T any](mu *sync.RWMutex, at **T, load func() (*T, error), f func(*T)) error {
+	mu.RLock()
+	if x := *at; x != nil {
+		defer mu.RUnlock()
 		f(x)
 		return nil
 	}
-	r.mu.RUnlock()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	x, err := s.tagsOf(r)
+	mu.RUnlock()
+	mu.Lock()
+	defer mu.Unlock()
+	x, err := load()
 	if err == nil {
 		f(x)
 	}
